@@ -1,0 +1,113 @@
+/**
+ * The face of kernel/: what the engine may ask of a machine, and nothing about how it is asked.
+ * linux/ answers from /proc, /sys and debugfs; simulated/ answers from a model.
+ *
+ * Paths of memcgs are relative to the root of the hierarchy and start with "/" ("/" is the root memcg). Names in the kernel are
+ * bytes, so every path here is a string with one character a byte (latin1); text.ts converts for people.
+ *
+ * A method that meets a memcg that is gone throws ColdpgsError MEMCG_GONE (ENOENT); a refusal of the kernel is KERNEL_REFUSED with the cause.
+ */
+import type { Capabilities } from './capabilities.js';
+import type { LruGenMemcg, Swappiness } from './lru-gen.js';
+import type { MemoryStat } from './memory-stat.js';
+import type { SwapDevice } from './swaps.js';
+import type { AddressRange } from './pagemap.js';
+
+/** One live memcg. `inode` is the identity: the kernel does not give it again before a reboot. */
+export interface Memcg {
+  readonly path: string;
+  readonly inode: bigint;
+}
+
+export interface MemcgInterface {
+  /** The memcg at a path as it is now, or undefined. Cheap (one stat) and synchronous: the tree asks it for every lookup. */
+  at(path: string): Memcg | undefined;
+  /** Names of the child memcgs, unsorted; [] when the memcg is gone. Synchronous. */
+  childNames(path: string): string[];
+  /** Every live memcg, parents before children, the root first. */
+  list(): Promise<Memcg[]>;
+  /** Process ids (thread group leaders) in the memcg itself, not in its descendants. */
+  tasks(path: string): Promise<number[]>;
+  /** The memcg this process runs in. */
+  own(): string;
+}
+
+/** Generations of MgLRU, and the commands that age and evict them (debugfs lru_gen). */
+export interface LruGenInterface {
+  /** Generations of every memcg, the root included, in the kernel's order; offline memcgs (id 0) included. */
+  read(): Promise<LruGenMemcg[]>;
+  /** Generations of one memcg: reads no further than it must. undefined when the kernel lists none under that path. */
+  readOne(path: string): Promise<LruGenMemcg | undefined>;
+  /** Makes a new youngest generation after a full walk, for each target. Answers the targets that the kernel refused, with the error. */
+  age(targets: readonly AgingTarget[]): Promise<AgingRefusal[]>;
+  /** Evicts from generations up to and including `minSeq`. What was freed must be measured: the kernel does not say. */
+  evict(command: EvictCommand): Promise<void>;
+}
+
+export interface AgingTarget {
+  readonly id: string;
+  readonly path: string;
+  readonly node: number;
+  readonly maxSeq: bigint;
+}
+
+export interface AgingRefusal {
+  readonly target: AgingTarget;
+  readonly error: Error;
+}
+
+export interface EvictCommand {
+  readonly id: string;
+  readonly node: number;
+  readonly minSeq: bigint;
+  readonly swappiness: Swappiness;
+  /** Base pages. The kernel works in batches of 64 and may free up to one batch (or one large folio) more. */
+  readonly pages: number;
+}
+
+export interface MemoryInterface {
+  /** memory.stat of a memcg: hierarchical on v2; the memcg's own on v1. */
+  stat(path: string): Promise<MemoryStat>;
+  /** Bytes that can still be charged to the memcg: the least of (memory.max - memory.current) on the way to the root; Infinity without limits. */
+  room(path: string): Promise<number>;
+  /** Bytes of swap charged to the memcg and its descendants; the machine's for the root. */
+  swapUsed(path: string): Promise<number>;
+  /** Bytes of swap the memcg may still take: the least of (memory.swap.max - memory.swap.current) to the root and what the devices have free. */
+  swapRoom(path: string): Promise<number>;
+  /** vm.swappiness (v2), or the memcg's memory.swappiness (v1): 0 means that anon must not be swapped. */
+  swappiness(path: string): Promise<number>;
+}
+
+export interface SwapInterface {
+  devices(): Promise<SwapDevice[]>;
+}
+
+/** Memory of processes: where its pages are, and bringing them back. */
+export interface ProcessInterface {
+  /** Address ranges whose pages are swapped out, found in pagemap, lowest first. Ends at once when the process is gone. */
+  swappedRanges(pid: number): AsyncIterable<AddressRange>;
+  /** Reads a range through /proc/PID/mem so that its pages are mapped again. Answers the bytes read: fewer when the process goes away or the range is unmapped. */
+  populate(pid: number, range: AddressRange): Promise<number>;
+}
+
+/** Settings of the machine that are changed for a while and put back (engine/borrowed-settings.ts). A `file` is an absolute path. */
+export interface SettingInterface {
+  /** The file of a memcg's setting (for example memory.swap.max), or undefined where the memcg has none (the root, cgroup v1). */
+  memcgFile(path: string, name: string): string | undefined;
+  /** Current text without the newline, or undefined when the file is not there. Synchronous: what is borrowed must be back before the process ends. */
+  read(file: string): string | undefined;
+  /** Throws KERNEL_REFUSED. Synchronous. */
+  write(file: string, value: string): void;
+}
+
+export interface Kernel {
+  readonly kind: 'linux' | 'simulated';
+  readonly pageBytes: number;
+  capabilities(): Promise<Capabilities>;
+  readonly memcgs: MemcgInterface;
+  readonly lruGen: LruGenInterface;
+  readonly memory: MemoryInterface;
+  readonly swap: SwapInterface;
+  readonly processes: ProcessInterface;
+  readonly settings: SettingInterface;
+}
