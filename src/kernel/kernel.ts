@@ -40,7 +40,10 @@ export interface LruGenInterface {
   readOne(path: string): Promise<LruGenMemcg | undefined>;
   /** Makes a new youngest generation after a full walk, for each target. Answers the targets that the kernel refused, with the error. */
   age(targets: readonly AgingTarget[]): Promise<AgingRefusal[]>;
-  /** Evicts from generations up to and including `minSeq`. What was freed must be measured: the kernel does not say. */
+  /**
+   * Evicts from generations up to and including `minSeq`. What was freed must be measured: the kernel does not say.
+   * Throws MEMCG_GONE, and KERNEL_REFUSED with cause EINVAL when `minSeq` is not evictable (any more): read the generations again.
+   */
   evict(command: EvictCommand): Promise<void>;
 }
 
@@ -58,6 +61,8 @@ export interface AgingRefusal {
 
 export interface EvictCommand {
   readonly id: string;
+  /** The path the id was listed under: where no memcg is there any more, the kernel may have given the id to another one. */
+  readonly path: string;
   readonly node: number;
   readonly minSeq: bigint;
   readonly swappiness: Swappiness;

@@ -1,9 +1,11 @@
 /** What coldpgs uses of a memcg's memory.stat. Bytes and cumulative page counts as the kernel gives them; fields the kernel lacks are undefined. */
 export interface MemoryStat {
   readonly anonBytes: number;
+  /** Page cache, shmem included. */
   readonly fileBytes: number;
   readonly shmemBytes: number;
   readonly unevictableBytes: number;
+  /** 0 on cgroup v1, which does not say. */
   readonly slabReclaimableBytes: number;
   /** Events, in pages, since the memcg was made. */
   readonly refaultFilePages: number;
@@ -12,4 +14,52 @@ export interface MemoryStat {
   readonly stealPages: number | undefined;
   readonly zswapOutPages: number | undefined;
   readonly zswapInPages: number | undefined;
+}
+
+/** Parses memory.stat of cgroup v2 (kernel 6.1 and later). Before 6.15 proactive reclaim counts as direct. Absent sizes are 0; never throws. */
+export function parseMemoryStatV2(text: string): MemoryStat {
+  const counters = parseCounters(text);
+  const direct = counters.get('pgsteal_direct');
+  const proactive = counters.get('pgsteal_proactive') ?? 0;
+  return {
+    anonBytes: counters.get('anon') ?? 0,
+    fileBytes: counters.get('file') ?? 0,
+    shmemBytes: counters.get('shmem') ?? 0,
+    unevictableBytes: counters.get('unevictable') ?? 0,
+    slabReclaimableBytes: counters.get('slab_reclaimable') ?? 0,
+    refaultFilePages: counters.get('workingset_refault_file') ?? 0,
+    refaultAnonPages: counters.get('workingset_refault_anon') ?? 0,
+    stealPages: direct === undefined ? undefined : direct + proactive,
+    zswapOutPages: counters.get('zswpout'),
+    zswapInPages: counters.get('zswpin'),
+  };
+}
+
+/** Parses memory.stat of cgroup v1: the memcg's own values, not the `total_` ones. Absent sizes are 0; never throws. */
+export function parseMemoryStatV1(text: string): MemoryStat {
+  const counters = parseCounters(text);
+  return {
+    anonBytes: counters.get('rss') ?? 0,
+    fileBytes: counters.get('cache') ?? 0,
+    shmemBytes: counters.get('shmem') ?? 0,
+    unevictableBytes: counters.get('unevictable') ?? 0,
+    slabReclaimableBytes: 0,
+    refaultFilePages: counters.get('workingset_refault_file') ?? 0,
+    refaultAnonPages: counters.get('workingset_refault_anon') ?? 0,
+    stealPages: undefined,
+    zswapOutPages: undefined,
+    zswapInPages: undefined,
+  };
+}
+
+/** Swap charged to a memcg and its descendants, in bytes, from memory.stat of cgroup v1; 0 where swap is not accounted. */
+export function parseTotalSwapV1(text: string): number {
+  return parseCounters(text).get('total_swap') ?? 0;
+}
+
+/** `name value` lines; a line in another form, or cut off before its newline, is passed over. */
+function parseCounters(text: string): Map<string, number> {
+  const counters = new Map<string, number>();
+  for (const [, name = '', value] of text.matchAll(/^([a-z0-9_]+) (\d{1,20})\n/gm)) counters.set(name, Number(value));
+  return counters;
 }

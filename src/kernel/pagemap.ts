@@ -3,3 +3,34 @@ export interface AddressRange {
   readonly start: number;
   readonly end: number;
 }
+
+/** Bytes of one entry of /proc/PID/pagemap, which has one a page (Documentation/admin-guide/mm/pagemap.rst). */
+export const PAGEMAP_ENTRY_BYTES = 8;
+
+/** Bits 62 and 63 of an entry, as bits of its upper half. */
+const SWAPPED = 1 << 30;
+const PRESENT = 1 << 31;
+
+/**
+ * The swapped-out ranges among the pagemap entries in `entries`, the first of which describes the page at `startAddress`; lowest first,
+ * neighbours joined. Bytes after the last whole entry are passed over.
+ */
+export function swappedRangesIn(entries: Buffer, startAddress: number, pageBytes: number): AddressRange[] {
+  const ranges: AddressRange[] = [];
+  const count = Math.floor(entries.length / PAGEMAP_ENTRY_BYTES);
+  let first: number | undefined;
+  for (let index = 0; index <= count; index++) {
+    const swapped = index < count && isSwapped(entries, index);
+    if (swapped) first ??= index;
+    else if (first !== undefined) {
+      ranges.push({ start: startAddress + first * pageBytes, end: startAddress + index * pageBytes });
+      first = undefined;
+    }
+  }
+  return ranges;
+}
+
+function isSwapped(entries: Buffer, index: number): boolean {
+  const upperHalf = entries.readInt32LE(index * PAGEMAP_ENTRY_BYTES + 4);
+  return (upperHalf & SWAPPED) !== 0 && (upperHalf & PRESENT) === 0;
+}

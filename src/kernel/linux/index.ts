@@ -1,0 +1,50 @@
+/** The real kernel, from /proc, /sys, debugfs and the cgroup file system. */
+import type { Kernel } from '../kernel.js';
+import { parseKernelRelease } from '../kernel-release.js';
+import { parseSwaps } from '../swaps.js';
+import { fromText } from '../text.js';
+import { findCapabilities, hasAnonOnlyEviction } from './capabilities.js';
+import { readPieces, readText, readTextSync, writeText } from './kernel-file.js';
+import { LinuxLruGen } from './lru-gen.js';
+import { MemcgFiles } from './memcg-files.js';
+import { LinuxMemcgs } from './memcgs.js';
+import { MemoryV1, MemoryV2 } from './memory.js';
+import { findMemoryHierarchy, pathInMount } from './memory-hierarchy.js';
+import { readPageBytes } from './page-size.js';
+import { kernelPaths, type KernelRoots } from './paths.js';
+import { LinuxProcesses } from './processes.js';
+import { LinuxSettings } from './settings.js';
+
+/**
+ * The kernel of this machine. `roots` puts fixture trees in the place of its file systems; the cgroup mount is the one that
+ * procRoot/self/mountinfo names. Opens nothing for long and changes nothing. Throws NO_MEMORY_CONTROLLER.
+ */
+export function createLinuxKernel(roots: Partial<KernelRoots> = {}): Kernel {
+  const procRoot = fromText(roots.procRoot ?? '/proc');
+  const sysRoot = fromText(roots.sysRoot ?? '/sys');
+  const debugfsRoot = roots.debugfsRoot === undefined ? `${sysRoot}/kernel/debug` : fromText(roots.debugfsRoot);
+  const paths = kernelPaths({ procRoot, sysRoot, debugfsRoot });
+  const pageBytes = readPageBytes(paths.auxiliaryVector);
+  const release = parseKernelRelease(readTextSync(paths.release));
+  const hierarchy = findMemoryHierarchy(paths.mountinfo);
+  const files = new MemcgFiles(hierarchy);
+  const memcgs = new LinuxMemcgs(hierarchy, paths.ownCgroup);
+  const lruGenFile = {
+    pieces: () => readPieces(paths.lruGen),
+    write: (commands: string) => writeText(paths.lruGen, commands),
+  };
+  return {
+    kind: 'linux',
+    pageBytes,
+    capabilities: () => findCapabilities(paths, release, hierarchy, files),
+    memcgs,
+    lruGen: new LinuxLruGen(lruGenFile, memcgs, {
+      anonOnlyEviction: hasAnonOnlyEviction(release),
+      pathOf: (kernelPath) => pathInMount(hierarchy, kernelPath),
+    }),
+    memory: hierarchy.version === 2 ? new MemoryV2(files, paths) : new MemoryV1(files, paths),
+    swap: { devices: async () => parseSwaps(await readText(paths.swaps)) },
+    processes: new LinuxProcesses(paths, pageBytes),
+    settings: new LinuxSettings(files),
+  };
+}

@@ -1,0 +1,70 @@
+/** Files of the kernel as text of one character a byte. Errors are Node's own, with their errno in `code`. */
+import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
+import { open, readFile, type FileHandle } from 'node:fs/promises';
+import { systemErrno } from '../../errors.js';
+
+/** seq_file hands out about a page at a time whatever is asked; this leaves room for those that give more. */
+const PIECE_BYTES = 64 * 1024;
+
+/** A path of one character a byte as the bytes that system calls take. */
+export function pathBytes(path: string): Buffer {
+  return Buffer.from(path, 'latin1');
+}
+
+export async function readText(file: string): Promise<string> {
+  return readFile(pathBytes(file), 'latin1');
+}
+
+export function readTextSync(file: string): string {
+  return readFileSync(pathBytes(file), 'latin1');
+}
+
+/** The text of a file that some machines do not have; undefined there. */
+export async function readTextIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readText(file);
+  } catch (error) {
+    if (systemErrno(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Reads a long file in pieces, as the kernel hands them out. Other work goes on between them. */
+export async function* readPieces(file: string): AsyncGenerator<string, void> {
+  const handle = await openFile(file, constants.O_RDONLY);
+  try {
+    const buffer = Buffer.allocUnsafe(PIECE_BYTES);
+    for (;;) {
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length);
+      if (bytesRead === 0) return;
+      yield buffer.toString('latin1', 0, bytesRead);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Hands `text` to the kernel in one write(2), in a thread of its own: however long the kernel takes, other work goes on. */
+export async function writeText(file: string, text: string): Promise<void> {
+  const handle = await openFile(file, constants.O_WRONLY);
+  try {
+    await handle.write(Buffer.from(text, 'latin1'));
+  } finally {
+    await handle.close();
+  }
+}
+
+/** As {@link writeText}, before anything else goes on. */
+export function writeTextSync(file: string, text: string): void {
+  const descriptor = openSync(pathBytes(file), constants.O_WRONLY);
+  try {
+    writeSync(descriptor, Buffer.from(text, 'latin1'));
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Opens a file that is already there; nothing is made or cut off. */
+export async function openFile(file: string, flags: number): Promise<FileHandle> {
+  return open(pathBytes(file), flags);
+}

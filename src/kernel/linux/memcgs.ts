@@ -1,0 +1,108 @@
+import { readdirSync, statSync, type BigIntStats } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { systemErrno } from '../../errors.js';
+import type { Memcg, MemcgInterface } from '../kernel.js';
+import { parseMemoryCgroup } from '../proc-cgroup.js';
+import { pathBytes, readText, readTextSync } from './kernel-file.js';
+import { childPath, directoryOf, isMemcgPath } from './memcg-path.js';
+import { pathInMount, type MemoryHierarchy } from './memory-hierarchy.js';
+import { cgroupFile } from './paths.js';
+import { isGone, kernelRefused, memcgGone } from './refusal.js';
+
+/** The longest that a walk over all memcgs keeps other work waiting. */
+const SLICE_MS = 4;
+
+/** Memcgs as directories of the cgroup file system. */
+export class LinuxMemcgs implements MemcgInterface {
+  constructor(
+    private readonly hierarchy: MemoryHierarchy,
+    private readonly ownCgroupFile: string,
+  ) {}
+
+  at(path: string): Memcg | undefined {
+    const directory = this.#stat(path);
+    return directory === undefined ? undefined : { path, inode: directory.ino };
+  }
+
+  childNames(path: string): string[] {
+    if (!isMemcgPath(path)) return [];
+    const directory = directoryOf(this.hierarchy, path);
+    try {
+      if (this.hierarchy.version === 2 && !givesMemoryToChildren(directory)) return [];
+      return readdirSync(pathBytes(directory), { encoding: 'latin1', withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .map((entry) => entry.name);
+    } catch (error) {
+      if (isGone(error)) return [];
+      throw kernelRefused(`Cannot list ${directory}.`, error);
+    }
+  }
+
+  async list(): Promise<Memcg[]> {
+    const memcgs: Memcg[] = [];
+    const paths = ['/'];
+    let sliceStartMs = performance.now();
+    // Children are added to `paths` behind their parent while it is walked.
+    for (const path of paths) {
+      const directory = this.#stat(path);
+      if (directory === undefined) continue;
+      memcgs.push({ path, inode: directory.ino });
+      if (mayHaveChildren(directory)) for (const name of this.childNames(path)) paths.push(childPath(path, name));
+      if (performance.now() - sliceStartMs < SLICE_MS) continue;
+      await nextTurn();
+      sliceStartMs = performance.now();
+    }
+    return memcgs;
+  }
+
+  async tasks(path: string): Promise<number[]> {
+    const file = `${directoryOf(this.hierarchy, path)}/${cgroupFile.processes}`;
+    try {
+      return parseProcessIds(await readText(file));
+    } catch (error) {
+      if (isGone(error)) throw memcgGone(path, error);
+      // A cgroup of threads: its processes belong to the cgroup above.
+      if (systemErrno(error) === 'EOPNOTSUPP') return [];
+      throw kernelRefused(`Cannot read ${file}.`, error);
+    }
+  }
+
+  /** The root when this process runs outside of the part of the hierarchy that is mounted. */
+  own(): string {
+    const path = parseMemoryCgroup(readTextSync(this.ownCgroupFile), this.hierarchy.version) ?? '/';
+    return pathInMount(this.hierarchy, path) ?? '/';
+  }
+
+  /** The directory of the memcg at `path`, or undefined when there is none. */
+  #stat(path: string): BigIntStats | undefined {
+    if (!isMemcgPath(path)) return undefined;
+    const directory = directoryOf(this.hierarchy, path);
+    const found = statIfThere(directory);
+    // On v2 a cgroup without the memory controller is no memcg: its memory is its parent's.
+    return found?.isDirectory() && statIfThere(`${directory}/${cgroupFile.stat}`) !== undefined ? found : undefined;
+  }
+}
+
+function statIfThere(file: string): BigIntStats | undefined {
+  try {
+    return statSync(pathBytes(file), { bigint: true, throwIfNoEntry: false });
+  } catch (error) {
+    if (isGone(error) || systemErrno(error) === 'ENAMETOOLONG') return undefined;
+    throw kernelRefused(`Cannot look at ${file}.`, error);
+  }
+}
+
+/** A directory of the cgroup file system has a link for each child, and two more. */
+function mayHaveChildren(directory: BigIntStats): boolean {
+  return directory.nlink !== 2n;
+}
+
+function givesMemoryToChildren(directory: string): boolean {
+  return readTextSync(`${directory}/${cgroupFile.subtreeControl}`).trim().split(' ').includes('memory');
+}
+
+/** Process ids, once each; processes of other pid namespaces show as 0. */
+function parseProcessIds(text: string): number[] {
+  const ids = Array.from(text.matchAll(/^(\d{1,10})\n/gm), ([, id]) => Number(id));
+  return [...new Set(ids)].filter((id) => id > 0);
+}

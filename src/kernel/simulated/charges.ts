@@ -1,0 +1,78 @@
+import { PAGE_BYTES } from './bytes.js';
+import type { SimulatedMemcg } from './memcg.js';
+import type { Place } from './page-set.js';
+import type { SimulatedSwapDevice } from './swap-devices.js';
+
+/** The swap slot that pages in this place hold, if any. */
+export function slotOf(place: Place): SimulatedSwapDevice | undefined {
+  return place.kind === 'storage' ? undefined : place.slot;
+}
+
+/** memory.current: what the memcg and its subtree have in memory. */
+export function currentBytes(memcg: SimulatedMemcg): number {
+  let bytes = 0;
+  for (const below of memcg.subtree()) {
+    bytes += below.slabReclaimableBytes;
+    for (const set of below.sets) bytes += set.residentPages * PAGE_BYTES;
+  }
+  return bytes;
+}
+
+/** What can still be charged to the memcg: the least room on the way to the root. Never negative. */
+export function roomBytes(memcg: SimulatedMemcg): number {
+  return leastRoom(memcg, 'memory.max', currentBytes);
+}
+
+/** memory.swap.current in pages; on the root, the use of the machine. */
+export function swapUsedPages(memcg: SimulatedMemcg): number {
+  let pages = 0;
+  for (const set of memcg.subtreeSets()) pages += set.count((place) => slotOf(place) !== undefined);
+  return pages;
+}
+
+export function deviceUsedPages(root: SimulatedMemcg, device: SimulatedSwapDevice): number {
+  let pages = 0;
+  for (const set of root.subtreeSets()) pages += set.count((place) => slotOf(place) === device);
+  return pages;
+}
+
+export function deviceFreePages(root: SimulatedMemcg, device: SimulatedSwapDevice): number {
+  return Math.max(0, device.sizePages - deviceUsedPages(root, device));
+}
+
+/** Pages of swap the memcg may still take: by its limits, by those of its ancestors and by what the devices have free. */
+export function swapRoomPages(
+  root: SimulatedMemcg,
+  devices: readonly SimulatedSwapDevice[],
+  memcg: SimulatedMemcg,
+): number {
+  const free = devices.reduce((sum, device) => sum + deviceFreePages(root, device), 0);
+  const allowed = leastRoom(memcg, 'memory.swap.max', (above) => swapUsedPages(above) * PAGE_BYTES);
+  return Math.min(free, Math.floor(allowed / PAGE_BYTES));
+}
+
+/** Whether the kernel frees the slot of a page it swaps in: the memcg, an ancestor or the machine has used half its swap. */
+export function swapIsHalfFull(
+  root: SimulatedMemcg,
+  devices: readonly SimulatedSwapDevice[],
+  memcg: SimulatedMemcg,
+): boolean {
+  const total = devices.reduce((sum, device) => sum + device.sizePages, 0);
+  if (swapUsedPages(root) * 2 > total) return true;
+  for (const above of memcg.toRoot()) {
+    const limit = Math.min(above.limits['memory.swap.max'], above.limits['memory.swap.high']);
+    if (swapUsedPages(above) * PAGE_BYTES * 2 >= limit) return true;
+  }
+  return false;
+}
+
+function leastRoom(
+  memcg: SimulatedMemcg,
+  limit: 'memory.max' | 'memory.swap.max',
+  used: (memcg: SimulatedMemcg) => number,
+): number {
+  let room = Infinity;
+  for (const above of memcg.toRoot())
+    if (above.limits[limit] !== Infinity) room = Math.min(room, above.limits[limit] - used(above));
+  return Math.max(0, room);
+}

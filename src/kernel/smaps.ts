@@ -1,0 +1,56 @@
+import type { AddressRange } from './pagemap.js';
+
+const HEADER = /^([0-9a-f]{1,16})-([0-9a-f]{1,16}) [-r][-w][-x][-sp] /;
+const SWAP = /^Swap: +(\d{1,15}) kB$/;
+const FLAGS = /^VmFlags:(.*)$/;
+
+/** Mappings of devices and of bare page frames (VM_IO, VM_PFNMAP): reading them may have effects, and they hold no swap. */
+const UNTOUCHABLE_FLAGS = ['io', 'pf'];
+
+/**
+ * Finds the mappings with swapped-out pages in the text of /proc/PID/smaps, in pieces of any size. pagemap alone would do, but mappings
+ * are sparse and huge, and pagemap has an entry for every page of them.
+ */
+export class SwappedMappingParser {
+  #rest = '';
+  #range: AddressRange | undefined;
+  #swapped = false;
+  #untouchable = false;
+
+  /** Takes the next piece of text (latin1); answers the mappings with swapped-out pages that are complete with it. */
+  push(piece: string): AddressRange[] {
+    const lines = (this.#rest + piece).split('\n');
+    this.#rest = lines.pop() ?? '';
+    return lines.flatMap((line) => this.#take(line));
+  }
+
+  /** Ends the text; answers the last mapping if it has swapped-out pages. */
+  end(): AddressRange[] {
+    this.#rest = '';
+    return this.#finish(undefined);
+  }
+
+  #take(line: string): AddressRange[] {
+    const header = HEADER.exec(line);
+    if (header !== null) return this.#finish(rangeOf(header));
+    const swap = SWAP.exec(line);
+    if (swap !== null) this.#swapped = Number(swap[1]) > 0;
+    const flags = FLAGS.exec(line)?.[1]?.split(' ');
+    if (flags !== undefined) this.#untouchable = UNTOUCHABLE_FLAGS.some((flag) => flags.includes(flag));
+    return [];
+  }
+
+  #finish(next: AddressRange | undefined): AddressRange[] {
+    const complete = this.#range !== undefined && this.#swapped && !this.#untouchable ? [this.#range] : [];
+    this.#range = next;
+    this.#swapped = false;
+    this.#untouchable = false;
+    return complete;
+  }
+}
+
+/** The range of a header line, or undefined for one that cannot be read: [vsyscall] lies above 2^53, where numbers are not exact. */
+function rangeOf([, start = '', end = '']: RegExpExecArray): AddressRange | undefined {
+  const range = { start: parseInt(start, 16), end: parseInt(end, 16) };
+  return Number.isSafeInteger(range.end) && range.start < range.end ? range : undefined;
+}

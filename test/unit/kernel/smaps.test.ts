@@ -1,0 +1,69 @@
+import { isDeepStrictEqual } from 'node:util';
+import fc from 'fast-check';
+import t from 'tap';
+import { SwappedMappingParser } from '../../../src/kernel/smaps.js';
+import type { AddressRange } from '../../../src/kernel/pagemap.js';
+import { anyBytes, damaged, hasOnlyCounts, pieces } from './arbitrary-text.js';
+import { captured, CAPTURED_KERNELS } from './fixtures.js';
+
+function swappedMappings(...text: string[]): AddressRange[] {
+  const parser = new SwappedMappingParser();
+  const mappings = text.flatMap((piece) => parser.push(piece));
+  return [...mappings, ...parser.end()];
+}
+
+function mapping(range: string, swapKb: number, flags: string): string {
+  return `${range} rw-p 00000000 00:00 0 \nRss:                  64 kB\nSwap:                 ${swapKb} kB\nSwapPss:              ${swapKb} kB\nVmFlags: ${flags}\n`;
+}
+
+for (const kernel of CAPTURED_KERNELS) {
+  void t.test(`finds every mapping with swapped pages, and no other, on ${kernel}`, async (t) => {
+    const text = captured(kernel, 'smaps');
+    const swapped = Array.from(text.matchAll(/^Swap: +(\d+) kB$/gm)).filter(([, kb]) => kb !== '0');
+    const mappings = swappedMappings(text);
+    t.ok(mappings.length > 0);
+    t.equal(mappings.length, swapped.length);
+    t.ok(mappings.some(({ start }) => start === parseInt(captured(kernel, 'pagemap-start'), 16)));
+  });
+}
+
+void t.test('gives the range of a mapping', async (t) => {
+  t.strictSame(swappedMappings(mapping('7f0000000000-7f0000010000', 4, 'rd wr mr')), [
+    { start: 0x7f0000000000, end: 0x7f0000010000 },
+  ]);
+});
+
+void t.test('passes over a mapping whose SwapPss alone is not 0', async (t) => {
+  t.strictSame(swappedMappings(mapping('1000-2000', 4, 'rd').replace('Swap:                 4', 'Swap:  0')), []);
+});
+
+void t.test('never names memory of devices or bare page frames, nor addresses beyond exact numbers', async (t) => {
+  t.strictSame(swappedMappings(mapping('1000-2000', 4, 'rd wr io de'), mapping('3000-4000', 4, 'rd pf')), []);
+  t.strictSame(swappedMappings(mapping('ffffffffff600000-ffffffffff601000', 4, 'ex')), []);
+  t.equal(
+    swappedMappings(mapping('1000-2000', 4, 'rd io'), mapping('3000-4000', 4, 'rd')).length,
+    1,
+    'the next one is its own',
+  );
+});
+
+void t.test('a name of a file cannot pass for a line of sizes', async (t) => {
+  const named = mapping('1000-2000', 0, 'rd').replace('00:00 0 ', '00:00 7 /tmp/x\\012Swap: 4 kB');
+  t.strictSame(swappedMappings(named), []);
+});
+
+void t.test('gives the same whatever pieces the text comes in', async () => {
+  const text = captured('kernel-6.12', 'smaps').slice(0, 20000);
+  const whole = swappedMappings(text);
+  fc.assert(fc.property(pieces(text), (cut) => isDeepStrictEqual(swappedMappings(...cut), whole)));
+});
+
+void t.test('never throws, and gives ranges only, whatever the text', async () => {
+  const text = captured('kernel-6.12', 'smaps').slice(0, 5000);
+  fc.assert(
+    fc.property(fc.oneof(anyBytes, damaged(text)), (smaps) => {
+      const mappings = swappedMappings(smaps);
+      return hasOnlyCounts(mappings) && mappings.every(({ start, end }) => start < end);
+    }),
+  );
+});
