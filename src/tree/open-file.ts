@@ -1,0 +1,53 @@
+import { ColdpgsError } from '../errors.js';
+import type { ControlFile } from '../files/control-file.js';
+import type { WritableFile } from './writes.js';
+
+const O_ACCMODE = 3;
+const O_RDONLY = 0;
+const O_WRONLY = 1;
+
+/**
+ * One open(2) of a control file. Costs the rendered text (a byte a character; below 4 KiB it shares an 8 KiB slab of Node's buffer pool)
+ * and about 300 bytes, given back on release.
+ */
+export class OpenFile {
+  /** The file, if open for writing. */
+  readonly writable: WritableFile | undefined;
+  #snapshot: Uint8Array | undefined;
+  #read = false;
+
+  /**
+   * Renders at once if open for reading. Only the access mode of `flags` matters: O_APPEND and O_TRUNC mean nothing for a control file.
+   * Throws NOT_WRITABLE (EACCES), and what `render` throws.
+   */
+  constructor(
+    private readonly file: ControlFile,
+    flags: number,
+  ) {
+    const access = flags & O_ACCMODE;
+    if (access !== O_RDONLY) this.writable = writable(file);
+    if (access !== O_WRONLY) this.#snapshot = rendered(file);
+  }
+
+  /** At most `length` bytes of the text from `offset`; none past its end. A return to the start (lseek) renders the text anew, as kernfs does. */
+  read(offset: number, length: number): Uint8Array {
+    if (this.#snapshot === undefined) throw badHandle('The file is not open for reading.');
+    if (offset === 0 && this.#read) this.#snapshot = rendered(this.file);
+    this.#read = true;
+    return this.#snapshot.subarray(offset, offset + length);
+  }
+}
+
+/** The file as one that accepts writes. Throws NOT_WRITABLE (EACCES), also to root: no permission bit stops root. */
+export function writable(file: ControlFile): WritableFile {
+  if (file.apply === undefined) throw new ColdpgsError('NOT_WRITABLE', 'EACCES', 'This file can only be read.');
+  return file as WritableFile;
+}
+
+export function badHandle(sentence: string): ColdpgsError {
+  return new ColdpgsError('NO_SUCH_FILE', 'EBADF', sentence);
+}
+
+function rendered(file: ControlFile): Uint8Array {
+  return Buffer.from(file.render(), 'latin1');
+}

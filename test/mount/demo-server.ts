@@ -1,0 +1,51 @@
+/**
+ * Serves the demo tree: `node demo-server.ts <transport> <mount point> [create]`. Says what happens on stdout, one JSON object a line: ready, log,
+ * refused (exit 1), gone (exit 3), gauges (after SIGUSR2). SIGTERM or the end of stdin: unmounts and exits 0.
+ */
+import type { Log } from '../../src/log.js';
+import { ColdpgsError } from '../../src/errors.js';
+import { Tree } from '../../src/tree/tree.js';
+import { demoTree } from './demo-tree.js';
+import { transports } from './transports.js';
+
+const [transportName = '', mountPoint = '', create] = process.argv.slice(2);
+
+function say(event: string, details: object = {}): void {
+  process.stdout.write(`${JSON.stringify({ event, ...details })}\n`);
+}
+
+function sayAt(level: string) {
+  return (_details: object, sentence: string): void => say('log', { level, sentence });
+}
+
+const log: Log = { debug: () => undefined, info: sayAt('info'), warn: sayAt('warn'), error: sayAt('error') };
+const tree = new Tree(demoTree(), { uid: 0, gid: 0 }, { log });
+const makeTransport = transports[transportName];
+if (makeTransport === undefined) throw new Error(`there is no transport ${transportName}`);
+const transport = makeTransport(tree, {
+  mountPoint,
+  log,
+  create: create === 'create',
+  onGone: () => {
+    say('gone');
+    process.exit(3);
+  },
+});
+
+function stop(): void {
+  void transport.unmount().then(() => process.exit(0));
+}
+
+process.on('SIGTERM', stop);
+// The test has gone, however it ended.
+process.stdin.on('end', stop).resume();
+process.on('SIGUSR2', () => say('gauges', { ...transport.gauges(), ...tree.outcomes.counts() }));
+
+try {
+  await transport.mount();
+  say('ready', { mountPoint: transport.mountPoint });
+} catch (error) {
+  if (!(error instanceof ColdpgsError)) throw error;
+  say('refused', { code: error.code, sentence: error.message });
+  process.exit(1);
+}

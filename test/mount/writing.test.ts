@@ -1,0 +1,83 @@
+import { conformance, serve } from './fixture.js';
+
+conformance(async (t, transport) => {
+  const server = await serve(t, transport);
+
+  /** Every write that the journal of that name was given. */
+  async function journal(name: string): Promise<unknown[]> {
+    const lines = (await server.says(`cat journals/${name}`)).split('\n');
+    return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as unknown);
+  }
+
+  await t.test('each write(2) is applied once, as it is, whichever way the file was opened', async (t) => {
+    await server.says('echo 1 > journals/shell');
+    await server.says('printf 2 > journals/shell');
+    await server.says('echo 3 >> journals/shell');
+    await server.says('echo 4 | tee journals/shell journals/other > /dev/null');
+    await server.says('printf 56 | dd of=journals/shell bs=1 seek=7 conv=notrunc status=none');
+    await server.says('(echo 7; echo 8) > journals/shell');
+    t.same(await journal('shell'), ['1\n', '2', '3\n', '4\n', '5', '6', '7\n', '8\n']);
+    t.same(await journal('other'), ['4\n']);
+  });
+
+  await t.test('any bytes arrive, also NUL and what is not UTF-8', async (t) => {
+    await server.says(String.raw`printf 'a\000\377\n' > journals/bytes`);
+    t.same(await journal('bytes'), ['a\0\xff\n']);
+  });
+
+  await t.test('opening for write and truncating alone apply nothing', async (t) => {
+    await server.says(': > journals/untouched; truncate -s 0 journals/untouched; : >> journals/untouched');
+    t.same(await journal('untouched'), []);
+  });
+
+  await t.test('a page is accepted, more is refused whole', async (t) => {
+    await server.says(
+      'head -c 4096 /dev/zero | tr "\\\\0" x | dd of=journals/page bs=4096 status=none iflag=fullblock',
+    );
+    t.same(await journal('page'), ['x'.repeat(4096)]);
+    for (const bytes of [4097, 8192, 100_000, 1_000_000]) {
+      const { status, stderr } = await server.sh(`dd if=/dev/zero of=journals/long bs=${bytes} count=1 status=none`);
+      t.match({ status, stderr }, { status: 1, stderr: 'Invalid argument' }, `${bytes} bytes`);
+    }
+    t.same(await journal('long'), []);
+  });
+
+  await t.test('an error of apply is the error of the write', async (t) => {
+    t.match(await server.sh('echo 1 > refusing'), { status: 1, stderr: 'Invalid argument' });
+    t.match(await server.sh('echo 1 > busy'), { status: 1, stderr: 'Device or resource busy' });
+    t.match(await server.sh('echo 1 > defective'), { status: 1, stderr: 'Input/output error' });
+    t.equal(await server.says('cat refusing'), 'nothing\n', 'and the file stays usable');
+  });
+
+  await t.test('a file that cannot be written refuses root too, at open', async (t) => {
+    t.match(await server.sh('echo 1 > read-only'), { stderr: 'Permission denied' });
+    t.match(await server.sh('echo 1 >> read-only'), { stderr: 'Permission denied' });
+    t.match(await server.sh('truncate -s 0 read-only'), { stderr: 'Permission denied' });
+  });
+
+  await t.test('others may do what the permission bits say', async (t) => {
+    const asNobody = 'setpriv --reuid=65534 --regid=65534 --clear-groups';
+    t.equal(await server.says(`${asNobody} cat refusing`), 'nothing\n');
+    t.match(await server.sh(`${asNobody} cat read-only`), { stderr: 'Permission denied' });
+    t.match(await server.sh(`${asNobody} sh -c 'echo 1 > echo'`), { stderr: 'Permission denied' });
+  });
+
+  await t.test('what would change the tree is refused as in sysfs', async (t) => {
+    const refused = {
+      'Operation not permitted': [
+        'mkdir made',
+        'rmdir many',
+        'rm echo',
+        'mv echo other',
+        'ln echo other',
+        'ln -s echo other',
+        'mknod other p',
+        'chmod 600 echo',
+        'chown 1 echo',
+      ],
+      'Permission denied': ['echo 1 > made', 'touch made'],
+    };
+    for (const [stderr, scripts] of Object.entries(refused))
+      for (const script of scripts) t.match(await server.sh(script), { stderr }, script);
+  });
+});
