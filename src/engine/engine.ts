@@ -1,0 +1,305 @@
+import { ColdpgsError, sentenceOf } from '../errors.js';
+import type { Capabilities } from '../kernel/capabilities.js';
+import type { Clock } from '../kernel/clock.js';
+import type { Kernel, Memcg } from '../kernel/kernel.js';
+import type { LruGenMemcg } from '../kernel/lru-gen.js';
+import { toText } from '../kernel/text.js';
+import type { Log } from '../log.js';
+import { Aging } from './aging.js';
+import { BorrowedSettings, type LoanJournal } from './borrowed-settings.js';
+import { Census } from './census.js';
+import {
+  coldnessOfFlags,
+  defaultGlobalControls,
+  flagBits,
+  type GlobalControls,
+  MemcgControlTable,
+  modeBits,
+  modeOfFlags,
+} from './controls.js';
+import { Eviction, type PageType } from './eviction.js';
+import { Ledger, type LedgerBytes } from './ledger.js';
+import { Problems } from './problems.js';
+import { Reclaim } from './reclaim.js';
+import { planReclaim } from './reclaim-plan.js';
+import { Swapin } from './swapin.js';
+import { isBelow, Turns } from './turns.js';
+
+export type { Capabilities, Memcg };
+
+/** How the engine goes about its work; all of it may be set at start (daemon/settings.ts). */
+export interface EngineSettings {
+  /** Length of a scan period, the unit of thresholds; 0 is off. */
+  scanPeriodMs: number;
+  /** Whether a per-memcg run also takes the online descendants, as an option; the module skips them. */
+  readonly children: 'skip' | 'include';
+  /** strict: a memcg is reclaimed only as far as bits 32-34 of its own flags allow, as the module's code has it. */
+  readonly flagsGate: 'off' | 'strict';
+  /** Runs side by side on different memcgs. */
+  readonly runsAtOnce: number;
+}
+
+export const defaultEngineSettings: EngineSettings = {
+  scanPeriodMs: 15_000,
+  children: 'skip',
+  flagsGate: 'off',
+  runsAtOnce: 4,
+};
+
+/** The largest step: what one eviction command may take at most, whatever batch says, so that a run can be stopped. */
+const largestStepPages = 65_536;
+/** coldpgs's batch counts pages per lock hold; a step of ours is so many batches. */
+const batchesPerStep = 128;
+
+/** Everything behind the control files: what they hold, and what writing them does. */
+export class Engine {
+  readonly global: GlobalControls = { ...defaultGlobalControls };
+  readonly controls = new MemcgControlTable();
+  readonly ledger = new Ledger();
+  readonly problems: Problems;
+  readonly borrowed: BorrowedSettings;
+  readonly #census = new Census();
+  readonly #aging: Aging;
+  readonly #reclaim: Reclaim;
+  readonly #swapin: Swapin;
+  readonly #turns: Turns;
+  #agePeriodsByPath = new Map<string, number>();
+
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly clock: Clock,
+    public capabilities: Capabilities,
+    readonly settings: EngineSettings,
+    journal: LoanJournal,
+    private readonly log: Log,
+  ) {
+    this.problems = new Problems(log);
+    this.borrowed = new BorrowedSettings(kernel.settings, journal);
+    this.#turns = new Turns(settings.runsAtOnce);
+    this.#reclaim = new Reclaim(
+      kernel,
+      clock,
+      new Eviction(kernel, clock),
+      this.#census,
+      this.ledger,
+      capabilities.anonOnlyEviction,
+      log,
+    );
+    this.#swapin = new Swapin(kernel, clock, this.ledger, this.borrowed, log);
+    this.#aging = new Aging(kernel, clock, this.#census, log, {
+      periodMs: () => settings.scanPeriodMs,
+      agePeriodsOf: (path) => this.#agePeriodsByPath.get(path) ?? this.global.agePeriods,
+      isBusy: (path) => this.#turns.isBusy(path),
+      onListing: async () => this.#sweep(),
+    });
+  }
+
+  /** Runs the aging clock until `signal` is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#aging.run(signal);
+  }
+
+  /** The memcg at a path, as it is at this moment. */
+  memcgAt(path: string): Memcg | undefined {
+    return this.kernel.memcgs.at(path);
+  }
+
+  childNames(path: string): string[] {
+    return this.kernel.memcgs.childNames(path);
+  }
+
+  /** Notes the coldness a memcg is meant for (its flags, or the last threshold written), for the aging clock. */
+  noteColdness(memcg: Memcg, change: { flags?: bigint; lastAgePeriods?: number }): void {
+    this.controls.set(memcg, change);
+    this.#readColdness();
+    this.#aging.lookNow();
+  }
+
+  noteGlobalColdness(agePeriods: number): void {
+    this.global.agePeriods = agePeriods;
+    this.#aging.lookNow();
+  }
+
+  /**
+   * Reclaims what a memcg has that is idle for at least `agePeriods` periods, at most `limitBytes`, of the types that mode (and the
+   * flags gate) allow. What could not be done as asked is in `problems`. Throws MEMCG_GONE, KERNEL_REFUSED, CANCELLED.
+   */
+  async reclaimMemcg(memcg: Memcg, agePeriods: number, limitBytes: number, signal: AbortSignal): Promise<void> {
+    const about = toText(memcg.path);
+    this.#mentionUnsupported(about);
+    const listed = await this.kernel.lruGen.read();
+    this.#mentionOffline(memcg, listed);
+    await this.#reclaimOne(memcg, agePeriods, limitBytes, true, signal);
+    if (this.settings.children === 'skip') return;
+    const below = (await this.kernel.memcgs.list()).filter((one) => isBelow(one.path, memcg.path));
+    await this.#reclaimMany(below, listed, agePeriods, signal);
+  }
+
+  /** Reclaims every memcg's pages idle for at least `agePeriods` periods, without a limit. Throws CANCELLED. */
+  async reclaimAll(agePeriods: number, signal: AbortSignal): Promise<void> {
+    this.#mentionUnsupported('global threshold');
+    if (this.global.mode === 0) return this.problems.report('global threshold', modeIsZero);
+    if (this.settings.scanPeriodMs === 0) return this.problems.report('global threshold', periodIsZero);
+    const [root] = await this.kernel.memcgs.list();
+    if (this.global.mode & modeBits.anon && root) {
+      const obstacle = await this.#obstacleToSwap(root);
+      if (obstacle !== undefined) this.problems.report('global threshold', anonLeftAlone(obstacle));
+    }
+    const listed = await this.kernel.lruGen.read();
+    await this.#reclaimMany(await this.kernel.memcgs.list(), listed, agePeriods, signal);
+  }
+
+  /** Swaps in a memcg and its descendants ("/" for all). Throws MEMORY_LIMIT, SWAPIN_FAILED, CANCELLED. */
+  async swapIn(memcg: Memcg, signal: AbortSignal): Promise<void> {
+    await this.#turns.run(memcg.path, signal, () => this.#swapin.run(memcg, signal));
+  }
+
+  ownStats(memcg: Memcg): Readonly<LedgerBytes> {
+    return this.ledger.own(memcg);
+  }
+
+  /** With hierarchy at 1 the descendants are counted in; at 0 the total is the memcg's own. */
+  totalStats(memcg: Memcg): Readonly<LedgerBytes> {
+    return this.global.hierarchy === 1 ? this.ledger.total(memcg, this.isLive) : this.ledger.own(memcg);
+  }
+
+  resetStats(memcg: Memcg): void {
+    if (this.global.hierarchy === 1) this.ledger.resetTree(memcg);
+    else this.ledger.reset(memcg);
+  }
+
+  readonly isLive = (memcg: Memcg): boolean => this.kernel.memcgs.at(memcg.path)?.inode === memcg.inode;
+
+  /** One run for each memcg that has something proven cold; a memcg that is removed meanwhile is none of the others' business. */
+  async #reclaimMany(
+    memcgs: readonly Memcg[],
+    listed: readonly LruGenMemcg[],
+    agePeriods: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const idleMs = agePeriods * this.settings.scanPeriodMs;
+    const atMs = this.clock.nowMs();
+    const byPath = new Map(listed.filter((one) => one.id !== '0').map((one) => [one.path, one]));
+    const worthIt = memcgs.filter((memcg) => {
+      const generations = byPath.get(memcg.path);
+      return generations && planReclaim(generations, ['anon', 'file'], idleMs, this.#census, atMs).cold.length > 0;
+    });
+    const runs = worthIt.map((memcg) => this.#reclaimOne(memcg, agePeriods, Infinity, false, signal));
+    for (const [index, ended] of (await Promise.allSettled(runs)).entries()) {
+      if (ended.status === 'fulfilled') continue;
+      const failure: unknown = ended.reason;
+      if (failure instanceof ColdpgsError && failure.code === 'CANCELLED') throw failure;
+      const about = toText(worthIt[index]?.path ?? '');
+      if (failure instanceof ColdpgsError && failure.code === 'MEMCG_GONE')
+        this.log.debug({ memcg: about }, 'removed before its turn');
+      else this.problems.report(about, `not reclaimed: ${sentenceOf(failure)}`);
+    }
+  }
+
+  async #reclaimOne(
+    memcg: Memcg,
+    agePeriods: number,
+    limitBytes: number,
+    asked: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const about = toText(memcg.path);
+    if (memcg.path === this.kernel.memcgs.own()) {
+      if (asked) this.problems.report(about, ownMemcg);
+      else this.log.debug({ memcg: about }, ownMemcg);
+      return;
+    }
+    if (this.settings.scanPeriodMs === 0) return this.problems.report(about, periodIsZero);
+    const types = await this.#types(memcg, asked);
+    if (types.length === 0) return;
+    const outcome = await this.#turns.run(memcg.path, signal, () =>
+      this.#reclaim.run(
+        {
+          memcg,
+          agePeriods,
+          periodMs: this.settings.scanPeriodMs,
+          limitBytes,
+          types,
+          stepPages: Math.min(this.global.batch * batchesPerStep, largestStepPages),
+        },
+        signal,
+      ),
+    );
+    for (const sentence of outcome.shortfalls) this.problems.report(about, sentence);
+  }
+
+  /** The page types that mode, the flags gate, swap and swappiness allow, anon first as in the module. */
+  async #types(memcg: Memcg, asked: boolean): Promise<PageType[]> {
+    const about = toText(memcg.path);
+    const gate = this.settings.flagsGate === 'strict' ? modeOfFlags(this.controls.of(memcg).flags) : ~0;
+    const mode = this.global.mode & gate;
+    if (asked && this.global.mode === 0) this.problems.report(about, modeIsZero);
+    else if (asked && mode === 0) this.problems.report(about, gateIsShut);
+    const types: PageType[] = [];
+    if (mode & modeBits.anon) {
+      const obstacle = await this.#obstacleToSwap(memcg);
+      if (obstacle === undefined) types.push('anon');
+      else if (asked) this.problems.report(about, anonLeftAlone(obstacle));
+      else this.log.debug({ memcg: about }, anonLeftAlone(obstacle));
+    }
+    if (mode & modeBits.pageCache) types.push('file');
+    return types;
+  }
+
+  async #obstacleToSwap(memcg: Memcg): Promise<string | undefined> {
+    if ((await this.kernel.memory.swapRoom(memcg.path)) < this.kernel.pageBytes)
+      return (await this.kernel.swap.devices()).length === 0
+        ? 'the machine has no swap; add some with swapon'
+        : 'no swap is free for it; look at /proc/swaps and memory.swap.max';
+    if ((await this.kernel.memory.swappiness(memcg.path)) === 0)
+      return 'swappiness is 0, which forbids swapping; write another value to /proc/sys/vm/swappiness';
+    return undefined;
+  }
+
+  #mentionUnsupported(about: string): void {
+    const { mode, flags, nonrotAgePeriods } = this.global;
+    if (mode & modeBits.slab) this.problems.report(about, 'mode asks for slab (bit 2), which this version does not reclaim');
+    if (flags & flagBits.ignoreMlock)
+      this.problems.report(about, 'flags ask for mlocked pages (bit 0), which this version does not reclaim');
+    if (nonrotAgePeriods > 0 && mode & modeBits.anon)
+      this.problems.report(
+        about,
+        'threshold_nonrot is set, but this version does not split between zswap and the device: all goes where the kernel puts it',
+      );
+  }
+
+  #mentionOffline(memcg: Memcg, listed: readonly LruGenMemcg[]): void {
+    const offline = listed.filter((one) => one.id === '0' && isBelow(one.path, memcg.path));
+    if (offline.length > 0)
+      this.problems.report(
+        toText(memcg.path),
+        `${offline.length} removed memcgs below it still hold pages, which this version does not reclaim`,
+      );
+  }
+
+  #sweep(): void {
+    this.ledger.keepOnly(this.isLive);
+    this.controls.keepOnly(this.isLive);
+    this.#readColdness();
+  }
+
+  #readColdness(): void {
+    this.#agePeriodsByPath = new Map();
+    for (const { memcg, controls } of this.controls.entries()) {
+      const agePeriods = coldnessOfFlags(controls.flags) || controls.lastAgePeriods;
+      if (agePeriods > 0) this.#agePeriodsByPath.set(memcg.path, agePeriods);
+    }
+  }
+}
+
+function anonLeftAlone(obstacle: string): string {
+  return `anonymous memory was left alone: ${obstacle}`;
+}
+
+const modeIsZero =
+  'mode is 0, so nothing is reclaimed: write 1 (page cache), 2 (anonymous memory) or 3 (both) to /sys/kernel/mm/coldpgs/mode';
+const gateIsShut =
+  'the flags gate is strict and bits 32-34 of memory.coldpgs.flags allow none of the types in mode: write for example 0x700000000 to it';
+const periodIsZero = 'the scan period is 0 (off), so no age is known: set --scan-period to seconds';
+const ownMemcg =
+  'coldpgs runs in this memcg itself and does not reclaim it: start the daemon in a memcg of its own, for example with systemd-run';

@@ -1,0 +1,94 @@
+import type { Clock } from '../kernel/clock.js';
+import type { Kernel, Memcg } from '../kernel/kernel.js';
+import type { MemoryStat } from '../kernel/memory-stat.js';
+import type { LedgerBytes } from './ledger.js';
+import { sameLineage, Turns } from './turns.js';
+
+export type PageType = 'anon' | 'file';
+
+/** One eviction command on one node, for pages of one type in generations up to `seq`. */
+export interface EvictionTarget {
+  readonly id: string;
+  readonly node: number;
+  readonly seq: bigint;
+  readonly type: PageType;
+}
+
+/** What one command freed and brought back, by the kernel's counters. */
+export interface EvictionOutcome {
+  readonly freedPages: number;
+  readonly rows: LedgerBytes;
+  /** Cumulative refaults of the type after the command. */
+  readonly refaultPages: number;
+  readonly tookMs: number;
+}
+
+/**
+ * Eviction commands, each measured. The counters of a memcg include its descendants, so commands within one lineage take turns:
+ * what is measured then is what the command did.
+ */
+export class Eviction {
+  readonly #turns = new Turns(Infinity, sameLineage);
+
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Runs one command and measures it. `pages` is what may be freed at most, but for one batch of the kernel's. */
+  async evict(memcg: Memcg, target: EvictionTarget, pages: number, signal: AbortSignal): Promise<EvictionOutcome> {
+    return this.#turns.run(memcg.path, signal, async () => {
+      const before = await this.kernel.memory.stat(memcg.path);
+      const startMs = this.clock.nowMs();
+      await this.kernel.lruGen.evict({
+        id: target.id,
+        path: memcg.path,
+        node: target.node,
+        minSeq: target.seq,
+        swappiness: target.type,
+        pages,
+      });
+      const tookMs = this.clock.nowMs() - startMs;
+      const after = await this.kernel.memory.stat(memcg.path);
+      const freedPages = freedBetween(before, after, target.type, this.kernel.pageBytes);
+      return {
+        freedPages,
+        rows: rowsOf(before, after, target.type, freedPages, this.kernel.pageBytes),
+        refaultPages: refaultsOf(after, target.type),
+        tookMs,
+      };
+    });
+  }
+
+  /** Cumulative refaults of a type in a memcg and its descendants, in pages. */
+  async refaults(memcg: Memcg, type: PageType): Promise<number> {
+    return refaultsOf(await this.kernel.memory.stat(memcg.path), type);
+  }
+}
+
+function refaultsOf(stat: MemoryStat, type: PageType): number {
+  return type === 'anon' ? stat.refaultAnonPages : stat.refaultFilePages;
+}
+
+/** cgroup v1 counts no reclaimed pages; there the fall of the type's own bytes stands in. */
+function freedBetween(before: MemoryStat, after: MemoryStat, type: PageType, pageBytes: number): number {
+  if (before.stealPages !== undefined && after.stealPages !== undefined)
+    return Math.max(0, after.stealPages - before.stealPages);
+  const field = type === 'anon' ? 'anonBytes' : 'fileBytes';
+  return Math.max(0, (before[field] - after[field]) / pageBytes);
+}
+
+function rowsOf(
+  before: MemoryStat,
+  after: MemoryStat,
+  type: PageType,
+  freedPages: number,
+  pageBytes: number,
+): LedgerBytes {
+  if (type === 'file') return { 'pagecache dropped': freedPages * pageBytes };
+  const toZswapPages = Math.min(freedPages, Math.max(0, (after.zswapOutPages ?? 0) - (before.zswapOutPages ?? 0)));
+  return {
+    'anon zswap out': toZswapPages * pageBytes,
+    'anon swap out': (freedPages - toZswapPages) * pageBytes,
+  };
+}

@@ -1,0 +1,337 @@
+import { ColdpgsError, sentenceOf, systemErrno } from '../errors.js';
+import type { Clock } from '../kernel/clock.js';
+import type { Kernel, Memcg } from '../kernel/kernel.js';
+import type { LruGenMemcg } from '../kernel/lru-gen.js';
+import { toText } from '../kernel/text.js';
+import type { Log } from '../log.js';
+import type { Census } from './census.js';
+import { pagesUpTo } from './coldness.js';
+import type { Eviction, PageType } from './eviction.js';
+import type { Ledger } from './ledger.js';
+import { cameBackAtOnce, cameBackSome, judgeProbe } from './probe.js';
+import { type ColdPages, generationsOf, pagesField, planReclaim, type ReclaimPlan } from './reclaim-plan.js';
+
+/** How careful a run is. The defaults are measured (docs/precision.md). */
+export interface ReclaimPace {
+  /** No eviction sooner than this after an aging, or after the kernel moved pages it spared: their use since then must have shown. */
+  readonly graceMs: number;
+  readonly probePages: number;
+  readonly probeWaitMs: number;
+  /** Probes at most, while pages of them come back. */
+  readonly probes: number;
+  /** The step of a run that goes slowly. */
+  readonly carefulStepPages: number;
+}
+
+export const defaultPace: ReclaimPace = {
+  graceMs: 1500,
+  probePages: 64,
+  probeWaitMs: 1000,
+  probes: 3,
+  carefulStepPages: 1024,
+};
+
+export interface ReclaimRequest {
+  readonly memcg: Memcg;
+  readonly agePeriods: number;
+  readonly periodMs: number;
+  /** Infinity where the amount is not limited. */
+  readonly limitBytes: number;
+  /** In the order of the module: anon before file. */
+  readonly types: readonly PageType[];
+  readonly stepPages: number;
+}
+
+export interface ReclaimOutcome {
+  readonly freedBytes: number;
+  /** Time inside eviction commands, and time waited for grace and probes. */
+  readonly evictionMs: number;
+  readonly waitedMs: number;
+  /** Why less was done than asked, as sentences; empty when all that was proven cold went. */
+  readonly shortfalls: readonly string[];
+}
+
+/** One run of one memcg: what it may still free, and what it has done. */
+interface Run {
+  readonly request: ReclaimRequest;
+  readonly signal: AbortSignal;
+  leftPages: number;
+  freedPages: number;
+  evictionMs: number;
+  waitedMs: number;
+  readonly shortfalls: string[];
+}
+
+/** Cold pages that a run works on, generation by generation. */
+interface Vein {
+  readonly cold: ColdPages;
+  /** Proven pages not yet freed. */
+  leftPages: number;
+  /** The generation being evicted: the oldest that has pages of the type. */
+  seq: bigint;
+  /** Pages in the generations after `seq` before its eviction: more of them afterwards are pages the kernel spared. */
+  youngerPages: number;
+  /** Anon pages listed up to `seq` before the last step. */
+  anonListed: number;
+  careful: boolean;
+}
+
+interface Step {
+  readonly freedPages: number;
+  readonly refaultPages: number;
+}
+
+/** A generation with fewer pages is not worth another wait: less than a batch of the kernel's. */
+const fewPages = 64;
+/** Four generations have at most two that can be evicted; the kernel may add one or two during a long run. */
+const mostGenerations = 4;
+
+/**
+ * Evicts what is proven cold in a memcg: grace, probe, then steps, each measured and entered in the ledger.
+ *
+ * One generation at a time: the kernel spares pages in use by moving them to the next generation, and forgets their use in doing so.
+ * Going on into that generation at once would take exactly the pages that were spared; after another grace time their use shows again.
+ */
+export class Reclaim {
+  /** When a probe last showed that nothing of the type comes back, by identity and type. */
+  readonly #goodProbes = new Map<string, number>();
+
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly clock: Clock,
+    private readonly eviction: Eviction,
+    private readonly census: Census,
+    private readonly ledger: Ledger,
+    private readonly anonOnlyEviction: boolean,
+    private readonly log: Log,
+    private readonly pace: ReclaimPace = defaultPace,
+  ) {}
+
+  /**
+   * Frees at most `limitBytes` (but for one batch of the kernel) of what is proven idle for `agePeriods` periods.
+   * Throws MEMCG_GONE, KERNEL_REFUSED, or CANCELLED when `signal` is aborted; what was freed until then is in the ledger.
+   */
+  async run(request: ReclaimRequest, signal: AbortSignal): Promise<ReclaimOutcome> {
+    const run: Run = {
+      request,
+      signal,
+      leftPages: Math.floor(request.limitBytes / this.kernel.pageBytes),
+      freedPages: 0,
+      evictionMs: 0,
+      waitedMs: 0,
+      shortfalls: [],
+    };
+    const veins = await this.#openVeins(run);
+    await this.#probe(run, veins);
+    for (let generation = 0; generation < mostGenerations && !signal.aborted; generation++) {
+      for (const vein of veins) await this.#evictGeneration(run, vein);
+      if (!(await this.#moveOn(run, veins))) break;
+    }
+    if (signal.aborted) throw cancelled(request.memcg);
+    return this.#outcome(run);
+  }
+
+  /** Forgets what probes said of memcgs that are gone. */
+  keepOnly(isLive: (inode: bigint) => boolean): void {
+    for (const key of this.#goodProbes.keys())
+      if (!isLive(BigInt(key.split(' ')[0] ?? 0))) this.#goodProbes.delete(key);
+  }
+
+  /** What is proven cold once the grace time is over; waits for that only when there is something to wait for. */
+  async #openVeins(run: Run): Promise<Vein[]> {
+    let plan = await this.#plan(run);
+    const graceLeftMs = this.pace.graceMs - plan.sinceAgingMs;
+    if (plan.cold.length > 0 && graceLeftMs > 0) {
+      await this.#wait(run, graceLeftMs);
+      plan = await this.#plan(run);
+    }
+    run.shortfalls.push(...nothingProven(run.request, plan));
+    const listed = await this.#listed(run.request.memcg);
+    return plan.cold.map((cold) => {
+      const vein = { cold, leftPages: cold.pages, seq: -1n, youngerPages: 0, anonListed: Infinity, careful: false };
+      openOldest(vein, listed);
+      return vein;
+    });
+  }
+
+  async #plan(run: Run): Promise<ReclaimPlan> {
+    const { memcg, types, agePeriods, periodMs } = run.request;
+    const listed = await this.#listed(memcg);
+    return planReclaim(listed, types, agePeriods * periodMs, this.census, this.clock.nowMs());
+  }
+
+  async #listed(memcg: Memcg): Promise<LruGenMemcg> {
+    const listed = await this.kernel.lruGen.readOne(memcg.path);
+    if (!listed || listed.id === '0' || this.kernel.memcgs.at(memcg.path)?.inode !== memcg.inode)
+      throw new ColdpgsError('MEMCG_GONE', 'ENOENT', `Memcg ${toText(memcg.path)} was removed.`);
+    return listed;
+  }
+
+  /** Turns to the next generation of each vein. Answers whether there is one; waits first when the kernel moved pages into it. */
+  async #moveOn(run: Run, veins: readonly Vein[]): Promise<boolean> {
+    const open = veins.filter((vein) => vein.leftPages > 0 && vein.seq < vein.cold.newestSeq);
+    if (open.length === 0 || run.leftPages <= 0) return false;
+    const listed = await this.#listed(run.request.memcg);
+    const spared = open.some((vein) => youngerPages(vein, listed) > vein.youngerPages + fewPages);
+    const worthIt = open.filter((vein) => openOldest(vein, listed) >= fewPages);
+    if (worthIt.length === 0) return false;
+    if (spared) await this.#wait(run, this.pace.graceMs);
+    return true;
+  }
+
+  /** Evicts a few pages of each type and node and looks whether they come back: closes the veins of a type that does, or makes them careful. */
+  async #probe(run: Run, veins: readonly Vein[]): Promise<void> {
+    const { memcg } = run.request;
+    let types = run.request.types.filter(
+      (type) => veins.some((vein) => vein.cold.type === type) && !this.#isFresh(run, type),
+    );
+    for (let probesLeft = this.pace.probes - 1; types.length > 0 && run.leftPages > 0; probesLeft--) {
+      const probed = new Map<PageType, { freedPages: number; refaultsBefore: number }>();
+      for (const type of types) {
+        const refaultsBefore = await this.eviction.refaults(memcg, type);
+        let freedPages = 0;
+        for (const vein of veins.filter((one) => one.cold.type === type))
+          freedPages += (await this.#step(run, vein, this.pace.probePages)).freedPages;
+        probed.set(type, { freedPages, refaultsBefore });
+      }
+      if (run.signal.aborted || [...probed.values()].every(({ freedPages }) => freedPages === 0)) return;
+      await this.#wait(run, this.pace.probeWaitMs);
+      const again: PageType[] = [];
+      for (const [type, { freedPages, refaultsBefore }] of probed) {
+        const refaults = (await this.eviction.refaults(memcg, type)) - refaultsBefore;
+        const verdict = judgeProbe(freedPages, refaults, probesLeft);
+        this.log.debug({ memcg: toText(memcg.path), type, freedPages, refaults, verdict }, 'probed');
+        if (verdict === 'probe again') again.push(type);
+        if (verdict === 'go on') this.#goodProbes.set(probeKey(run, type), this.clock.nowMs());
+        if (verdict === 'go slower') for (const vein of veins) vein.careful ||= vein.cold.type === type;
+        if (verdict === 'stop') {
+          for (const vein of veins) if (vein.cold.type === type) vein.leftPages = 0;
+          run.shortfalls.push(
+            `${type} pages were left alone: ${refaults} of ${freedPages} evicted as a probe were used again within ${this.pace.probeWaitMs} ms`,
+          );
+        }
+      }
+      types = again;
+    }
+  }
+
+  /** Evicts the present generation of a vein to its end, the limit, or a reason to stop. */
+  async #evictGeneration(run: Run, vein: Vein): Promise<void> {
+    const { type } = vein.cold;
+    const { memcg, stepPages } = run.request;
+    let refaultsSeen = await this.eviction.refaults(memcg, type);
+    let unwatchedPages = 0;
+    for (let emptySteps = 0; emptySteps < 2; ) {
+      if (run.signal.aborted || run.leftPages <= 0 || vein.leftPages <= 0) return;
+      const step = await this.#step(run, vein, vein.careful ? Math.min(stepPages, this.pace.carefulStepPages) : stepPages);
+      emptySteps = step.freedPages === 0 ? emptySteps + 1 : 0;
+      unwatchedPages += step.freedPages;
+      if (!vein.careful && !cameBackSome(unwatchedPages, step.refaultPages - refaultsSeen)) continue;
+      await this.#wait(run, this.pace.probeWaitMs);
+      const refaults = await this.eviction.refaults(memcg, type);
+      if (cameBackAtOnce(unwatchedPages, refaults - refaultsSeen)) {
+        this.#goodProbes.delete(probeKey(run, type));
+        vein.leftPages = 0;
+        run.shortfalls.push(
+          `the run stopped with ${type} pages left: ${refaults - refaultsSeen} of the last ${unwatchedPages} evicted were used again at once`,
+        );
+        return;
+      }
+      refaultsSeen = refaults;
+      unwatchedPages = 0;
+    }
+  }
+
+  /** One eviction command of at most `pages`, with the run's books kept. A refusal that the kernel's own agings explain is an empty step. */
+  async #step(run: Run, vein: Vein, pages: number): Promise<Step> {
+    const { memcg } = run.request;
+    const { id, node, type } = vein.cold;
+    const asked = Math.min(pages, run.leftPages, vein.leftPages, await this.#mayAsk(run, vein));
+    if (asked <= 0) return { freedPages: 0, refaultPages: await this.eviction.refaults(memcg, type) };
+    try {
+      const step = await this.eviction.evict(memcg, { id, node, seq: vein.seq, type }, asked, run.signal);
+      this.ledger.add(memcg, step.rows);
+      vein.leftPages -= step.freedPages;
+      run.leftPages -= step.freedPages;
+      run.freedPages += step.freedPages;
+      run.evictionMs += step.tookMs;
+      return step;
+    } catch (failure) {
+      if (!(failure instanceof ColdpgsError) || systemErrno(failure.cause) !== 'EINVAL') throw failure;
+      await this.#listed(memcg);
+      this.log.debug({ memcg: toText(memcg.path), failure: sentenceOf(failure) }, 'eviction step refused');
+      return { freedPages: 0, refaultPages: await this.eviction.refaults(memcg, type) };
+    }
+  }
+
+  /**
+   * Before 6.16 the kernel turns to file when a generation has no anon left that it can take. So there never more is asked than is
+   * listed, and nothing once the list is short or no longer falls.
+   */
+  async #mayAsk(run: Run, vein: Vein): Promise<number> {
+    if (vein.cold.type === 'file' || this.anonOnlyEviction) return Infinity;
+    const listed = await this.#listed(run.request.memcg);
+    const anonPages = pagesUpTo(generationsOf(listed, vein.cold.node), vein.seq, 'anonPages');
+    if (anonPages < fewPages || anonPages >= vein.anonListed) return 0;
+    vein.anonListed = anonPages;
+    return anonPages;
+  }
+
+  async #wait(run: Run, ms: number): Promise<void> {
+    const startMs = this.clock.nowMs();
+    await this.clock.sleep(ms, run.signal);
+    run.waitedMs += this.clock.nowMs() - startMs;
+  }
+
+  #isFresh(run: Run, type: PageType): boolean {
+    const goodAtMs = this.#goodProbes.get(probeKey(run, type));
+    return goodAtMs !== undefined && this.clock.nowMs() - goodAtMs < run.request.periodMs;
+  }
+
+  #outcome(run: Run): ReclaimOutcome {
+    const { evictionMs, waitedMs, shortfalls } = run;
+    const freedBytes = run.freedPages * this.kernel.pageBytes;
+    this.log.info({ memcg: toText(run.request.memcg.path), freedBytes, evictionMs, waitedMs }, 'reclaimed');
+    return { freedBytes, evictionMs, waitedMs, shortfalls };
+  }
+}
+
+/** Turns a vein to its oldest generation that has pages of its type, at the newest to the newest proven. Answers the pages there. */
+function openOldest(vein: Vein, listed: LruGenMemcg): number {
+  const field = pagesField(vein.cold.type);
+  const proven = generationsOf(listed, vein.cold.node).filter(
+    (one) => one.seq > vein.seq && one.seq <= vein.cold.newestSeq,
+  );
+  const oldest = proven.find((one) => one[field] >= fewPages) ?? proven.at(-1);
+  vein.seq = oldest?.seq ?? vein.cold.newestSeq;
+  vein.youngerPages = youngerPages(vein, listed);
+  vein.anonListed = Infinity;
+  return oldest?.[field] ?? 0;
+}
+
+function youngerPages(vein: Vein, listed: LruGenMemcg): number {
+  const generations = generationsOf(listed, vein.cold.node);
+  const field = pagesField(vein.cold.type);
+  return pagesUpTo(generations, vein.cold.newestSeq, field) - pagesUpTo(generations, vein.seq, field);
+}
+
+function probeKey(run: Run, type: PageType): string {
+  return `${run.request.memcg.inode} ${type}`;
+}
+
+function nothingProven(request: ReclaimRequest, plan: ReclaimPlan): string[] {
+  const askedMs = request.agePeriods * request.periodMs;
+  if (plan.cold.length > 0 || plan.longestProvenMs >= askedMs) return [];
+  return [
+    `nothing is proven idle for ${request.agePeriods} periods (${askedMs / 1000} s) yet: the oldest generation border is ` +
+      `${Math.floor(plan.longestProvenMs / 1000)} s old. The aging clock of the memcg now works toward it; write again later`,
+  ];
+}
+
+function cancelled(memcg: Memcg): ColdpgsError {
+  return new ColdpgsError(
+    'CANCELLED',
+    'EINTR',
+    `The reclaim of memcg ${toText(memcg.path)} was cancelled; what it freed until then is in memory.coldpgs.stats.`,
+  );
+}
