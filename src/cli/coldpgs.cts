@@ -1,0 +1,5 @@
+#!/usr/bin/env node
+// CommonJS, because it must run before anything uses libuv's thread pool: each eviction command and each read of a process's
+// memory holds a thread for as long as it takes, and the pool's four would leave none for everything else.
+process.env['UV_THREADPOOL_SIZE'] ??= '24';
+void import('./main.js').then(({ main }) => main());

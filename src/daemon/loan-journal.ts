@@ -1,0 +1,51 @@
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { sentenceOf } from '../errors.js';
+import type { Loan, LoanJournal } from '../engine/borrowed-settings.js';
+import type { SettingInterface } from '../kernel/kernel.js';
+import type { Log } from '../log.js';
+import type { StateDir } from './state-dir.js';
+
+const prefix = 'loans.';
+
+/**
+ * The loans of this process in a file of its own: `value TAB file` a line, latin1. The guardian and the next start read it.
+ * The process id in the name keeps a late guardian off the loans of a new daemon.
+ */
+export class FileLoanJournal implements LoanJournal {
+  readonly file: string;
+
+  constructor(stateDir: StateDir, pid = process.pid) {
+    this.file = stateDir.file(`${prefix}${pid}`);
+  }
+
+  write(loans: readonly Loan[]): void {
+    if (loans.length === 0) return rmSync(this.file, { force: true });
+    const text = loans.map(({ file, value }) => `${value}\t${file}\n`).join('');
+    writeFileSync(`${this.file}.new`, text, 'latin1');
+    renameSync(`${this.file}.new`, this.file);
+  }
+}
+
+/** Gives back what earlier daemons left borrowed when they died; what the kernel refuses now is logged and forgotten. */
+export function settleOldLoans(stateDir: StateDir, settings: SettingInterface, log: Log): void {
+  for (const name of readdirSync(stateDir.path).filter((one) => one.startsWith(prefix))) {
+    const journal = stateDir.file(name);
+    if (!existsSync(journal)) continue;
+    for (const { file, value } of parseLoans(readFileSync(journal, 'latin1')))
+      try {
+        if (settings.read(file) !== undefined) settings.write(file, value);
+        log.warn({ file, value }, 'gave back a setting that an earlier daemon had borrowed when it died');
+      } catch (refusal) {
+        log.error({ file, value, refusal: sentenceOf(refusal) }, 'cannot give back a setting that an earlier daemon had borrowed');
+      }
+    rmSync(journal, { force: true });
+  }
+}
+
+/** The loans of a journal; lines that are cut short name no file and are left out. */
+export function parseLoans(text: string): Loan[] {
+  return text.split('\n').flatMap((line) => {
+    const [value, file] = line.split('\t');
+    return value && file?.startsWith('/') ? [{ value, file }] : [];
+  });
+}

@@ -1,0 +1,137 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { z } from 'zod';
+import { sentenceOf, systemErrno } from '../errors.js';
+import type { Engine } from '../engine/engine.js';
+import { ledgerRows } from '../engine/ledger.js';
+import { fromText, toText } from '../kernel/text.js';
+import type { Log } from '../log.js';
+
+const count = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
+const unsigned64 = z
+  .string()
+  .regex(/^\d{1,20}$/)
+  .transform((text) => BigInt(text));
+
+/** The form of the state file. Identities of memcgs (inodes) hold within one boot, so it names the boot. */
+const stateSchema = z.strictObject({
+  version: z.literal(1),
+  boot: z.string(),
+  global: z.strictObject({
+    flags: count,
+    batch: count.min(1),
+    hierarchy: z.literal([0, 1]),
+    mode: count,
+    agePeriods: count.max(255),
+    nonrotAgePeriods: count.max(255),
+  }),
+  memcgs: z.array(
+    z.strictObject({
+      path: z.string(),
+      inode: unsigned64,
+      bytes: z.partialRecord(z.enum(ledgerRows), count).optional(),
+      controls: z
+        .strictObject({ flags: unsigned64, agePeriods: count.max(255), size: unsigned64, lastAgePeriods: count.max(255) })
+        .optional(),
+    }),
+  ),
+});
+
+type State = z.input<typeof stateSchema>;
+
+/** How old the saved state may get while something changes, in milliseconds. */
+const saveEveryMs = 1000;
+
+/** Counters and controls in a file, so that they survive the daemon: written atomically when something has changed, at most 1 s old. */
+export class SavedState {
+  #saved = '';
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly file: string,
+    private readonly engine: Engine,
+    private readonly boot: string,
+    private readonly log: Log,
+  ) {}
+
+  /** Takes over what the file says of memcgs that still live. A file that cannot be trusted is set aside, with a warning; it is never fatal. */
+  load(): void {
+    const text = this.#read();
+    if (text === undefined) return;
+    const parsed = parseState(text);
+    if ('problem' in parsed) return this.#setAside(parsed.problem);
+    const { state } = parsed;
+    if (state.boot !== this.boot)
+      return this.log.info({ file: this.file }, 'the saved state is of another boot: all counters start at zero');
+    Object.assign(this.engine.global, state.global);
+    for (const { path, inode, bytes, controls } of state.memcgs) {
+      const memcg = { path: fromText(path), inode };
+      if (!this.engine.isLive(memcg)) continue;
+      if (bytes) this.engine.ledger.add(memcg, bytes as Parameters<typeof this.engine.ledger.add>[1]);
+      if (controls) this.engine.controls.set(memcg, controls);
+    }
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.save(), saveEveryMs);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.save();
+  }
+
+  /** Writes the state if it changed. A failure is logged: the next try may succeed, and counters in memory are right. */
+  save(): void {
+    const text = `${JSON.stringify(this.#state())}\n`;
+    if (text === this.#saved) return;
+    try {
+      writeFileSync(`${this.file}.new`, text, { mode: 0o600 });
+      renameSync(`${this.file}.new`, this.file);
+      this.#saved = text;
+    } catch (failure) {
+      this.log.error({ failure: sentenceOf(failure) }, 'the state could not be saved');
+    }
+  }
+
+  #state(): State {
+    const memcgs = new Map<bigint, State['memcgs'][number]>();
+    for (const { memcg, bytes } of this.engine.ledger.accounts())
+      memcgs.set(memcg.inode, { path: toText(memcg.path), inode: String(memcg.inode), bytes });
+    for (const { memcg, controls } of this.engine.controls.entries()) {
+      const { flags, size, agePeriods, lastAgePeriods } = controls;
+      const known = memcgs.get(memcg.inode) ?? { path: toText(memcg.path), inode: String(memcg.inode) };
+      known.controls = { flags: String(flags), size: String(size), agePeriods, lastAgePeriods };
+      memcgs.set(memcg.inode, known);
+    }
+    return { version: 1, boot: this.boot, global: this.engine.global, memcgs: [...memcgs.values()] };
+  }
+
+  #read(): string | undefined {
+    try {
+      return readFileSync(this.file, 'utf8');
+    } catch (failure) {
+      if (systemErrno(failure) !== 'ENOENT') this.#setAside(sentenceOf(failure));
+      return undefined;
+    }
+  }
+
+  #setAside(problem: string): void {
+    const aside = `${this.file}.set-aside-${Date.now()}`;
+    this.log.warn({ file: this.file, aside, problem }, 'the saved state cannot be trusted: set aside, counters start at zero');
+    try {
+      renameSync(this.file, aside);
+    } catch (failure) {
+      this.log.error({ failure: sentenceOf(failure) }, 'the saved state could not be set aside');
+    }
+  }
+}
+
+function parseState(text: string): { state: z.output<typeof stateSchema> } | { problem: string } {
+  try {
+    const parsed = stateSchema.safeParse(JSON.parse(text));
+    return parsed.success ? { state: parsed.data } : { problem: z.prettifyError(parsed.error) };
+  } catch (failure) {
+    return { problem: sentenceOf(failure) };
+  }
+}

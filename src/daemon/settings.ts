@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import { ColdpgsError } from '../errors.js';
+import type { EngineSettings } from '../engine/engine.js';
+import { dialects } from '../files/dialect.js';
+
+const permissions = z
+  .string()
+  .regex(/^0?[0-7]{3}$/, 'must be three octal digits, for example 0640')
+  .transform((text) => parseInt(text, 8));
+
+/** Everything that can be set at start, by the name of its command line option, with defaults and ranges. */
+export const settingsSchema = z.strictObject({
+  'scan-period': z.coerce
+    .number()
+    .int('must be whole seconds')
+    .min(0)
+    .max(65535)
+    .default(15)
+    .describe('length of a scan period in seconds, the unit of thresholds; 0 is off'),
+  'log-level': z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info').describe('least level logged'),
+  'state-dir': z.string().min(1).default('/var/lib/coldpgs').describe('where counters and controls are kept over a restart'),
+  'keep-lru-gen': z.boolean().default(false).describe('leave MgLRU as it is, even when it is off'),
+  dialect: z
+    .enum(Object.keys(dialects) as [keyof typeof dialects])
+    .default('2.5')
+    .describe('form of the files: 2.5 (bytes, 24 rows in kB) or doc (pages, 9 rows)'),
+  'flags-gate': z
+    .enum(['off', 'strict'])
+    .default('off')
+    .describe('strict: bits 32-34 of memory.coldpgs.flags must allow a type before it is reclaimed'),
+  children: z
+    .enum(['skip', 'include'])
+    .default('skip')
+    .describe('include: a per-memcg run reclaims the online descendants as well'),
+  'mode-global': permissions.optional().describe('permissions of the writable files of /sys/kernel/mm/coldpgs, else 0600'),
+  'mode-memcg': permissions.optional().describe('permissions of the memory.coldpgs.* files, else 0644'),
+  owner: z
+    .string()
+    .regex(/^\d+:\d+$/, 'must be UID:GID in numbers')
+    .default('0:0')
+    .describe('owner of all files, as UID:GID'),
+  simulate: z.boolean().default(false).describe('serve the tree over a simulated kernel'),
+});
+
+export type Settings = z.infer<typeof settingsSchema>;
+
+/** Checks options as given. Throws BAD_SETTING naming each option that is wrong, what was given and what is allowed. */
+export function parseSettings(given: Readonly<Record<string, unknown>>): Settings {
+  const parsed = settingsSchema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const sentences = parsed.error.issues.map((issue) => {
+    const name = String(issue.path[0] ?? '');
+    return `--${name} ${JSON.stringify(given[name])}: ${issue.message}`;
+  });
+  throw new ColdpgsError('BAD_SETTING', 'EINVAL', `${sentences.join('. ')}. See coldpgs mount --help.`);
+}
+
+/** The part of the settings that the engine goes by. */
+export function engineSettings(settings: Settings): EngineSettings {
+  return {
+    scanPeriodMs: settings['scan-period'] * 1000,
+    children: settings.children,
+    flagsGate: settings['flags-gate'],
+    runsAtOnce: 4,
+  };
+}

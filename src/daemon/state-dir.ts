@@ -1,0 +1,56 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ColdpgsError, systemErrno } from '../errors.js';
+
+/** The folder with the saved state, claimed by one daemon at a time. */
+export class StateDir {
+  private constructor(readonly path: string) {}
+
+  /** Makes the folder if need be and claims it. Throws STATE_IN_USE when a live daemon has it, BAD_SETTING when it cannot be used. */
+  static claim(path: string): StateDir {
+    try {
+      mkdirSync(path, { recursive: true, mode: 0o700 });
+      const holder = StateDir.#holder(path);
+      if (holder !== undefined)
+        throw new ColdpgsError(
+          'STATE_IN_USE',
+          'EBUSY',
+          `Another coldpgs (process ${holder}) keeps its state in ${path}: stop it, or give this one its own with --state-dir.`,
+        );
+      writeFileSync(join(path, 'daemon'), `${process.pid} ${startOf(process.pid)}\n`);
+      return new StateDir(path);
+    } catch (failure) {
+      if (failure instanceof ColdpgsError) throw failure;
+      throw new ColdpgsError('BAD_SETTING', 'EINVAL', `The state folder ${path} cannot be used; name another with --state-dir.`, failure);
+    }
+  }
+
+  file(name: string): string {
+    return join(this.path, name);
+  }
+
+  release(): void {
+    rmSync(this.file('daemon'), { force: true });
+  }
+
+  /** The live process that claimed the folder. A process id alone may belong to somebody else by now, so its start time counts too. */
+  static #holder(path: string): number | undefined {
+    const [pid = '', start] = readIfThere(join(path, 'daemon')).trim().split(' ');
+    return /^\d+$/.test(pid) && start !== undefined && startOf(Number(pid)) === start ? Number(pid) : undefined;
+  }
+}
+
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch (failure) {
+    if (systemErrno(failure) === 'ENOENT' || systemErrno(failure) === 'ESRCH') return '';
+    throw failure;
+  }
+}
+
+/** Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat), or undefined when it is gone. */
+function startOf(pid: number): string | undefined {
+  const stat = readIfThere(`/proc/${pid}/stat`);
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+}

@@ -1,0 +1,117 @@
+import { ColdpgsError } from '../errors.js';
+import type { Engine, Memcg } from '../engine/engine.js';
+import { globalFiles, type GlobalFile } from './coldpgs.js';
+import type { ControlFile, Directory, TreeNode, WriteContext } from './control-file.js';
+import type { Dialect } from './dialect.js';
+import { memcgFiles, type MemcgFile } from './memcg.js';
+import { selfFiles, type SelfFile, type SelfSurroundings } from './self.js';
+
+/** What the whole tree is made over. */
+export interface Surroundings extends SelfSurroundings {
+  readonly engine: Engine;
+  readonly dialect: Dialect;
+  readonly pageBytes: number;
+  readonly modes: FileModes;
+}
+
+/** Permission bits of the writable files; those of the module where undefined. */
+export interface FileModes {
+  readonly global?: number;
+  readonly memcg?: number;
+}
+
+/** The root of the tree: sys/kernel/mm/coldpgs, sys/fs/cgroup with every live memcg, and coldpgs about itself. */
+export function buildTree(surroundings: Surroundings): Directory {
+  const global = globalFiles.map((file) => named(file.name, boundGlobal(file, surroundings)));
+  const self = selfFiles.map((file) => named(file.name, boundSelf(file, surroundings)));
+  return fixed('/', [
+    named('sys', fixed('/sys', [
+      named('fs', fixed('/sys/fs', [named('cgroup', memcgDirectory('/', surroundings))])),
+      named('kernel', fixed('/sys/kernel', [
+        named('mm', fixed('/sys/kernel/mm', [named('coldpgs', fixed('/sys/kernel/mm/coldpgs', global))])),
+      ])),
+    ])),
+    named('coldpgs', fixed('/coldpgs', self)),
+  ]);
+}
+
+type Named = readonly [name: string, node: TreeNode];
+
+function named(name: string, node: TreeNode): Named {
+  return [name, node];
+}
+
+function fixed(identity: string, entries: readonly Named[]): Directory {
+  const byName = new Map(entries);
+  return {
+    kind: 'directory',
+    mode: 0o755,
+    identity,
+    changing: false,
+    names: () => [...byName.keys()],
+    child: (name) => byName.get(name),
+  };
+}
+
+/** A memcg's directory: its control files and the directories of its children, as they are at each look. */
+function memcgDirectory(path: string, surroundings: Surroundings): Directory {
+  const { engine } = surroundings;
+  const memcg = engine.memcgAt(path);
+  return {
+    kind: 'directory',
+    mode: 0o755,
+    identity: `memcg ${memcg?.inode ?? path}`,
+    changing: true,
+    names: () => {
+      if (!engine.memcgAt(path)) throw gone();
+      return [...memcgFiles.map((file) => file.name), ...engine.childNames(path)];
+    },
+    child: (name) => {
+      const file = memcgFiles.find((one) => one.name === name);
+      const owner = file && engine.memcgAt(path);
+      if (file) return owner && boundMemcg(file, owner, surroundings);
+      const childPath = path === '/' ? `/${name}` : `${path}/${name}`;
+      return engine.memcgAt(childPath) && memcgDirectory(childPath, surroundings);
+    },
+  };
+}
+
+function boundGlobal(file: GlobalFile, { engine, dialect, modes }: Surroundings): ControlFile {
+  const { apply } = file;
+  return {
+    kind: 'file',
+    identity: `/sys/kernel/mm/coldpgs/${file.name}`,
+    mode: apply && modes.global !== undefined ? modes.global : file.mode,
+    render: () => file.render(engine, dialect),
+    ...(apply && { apply: (text: string, context: WriteContext) => apply(engine, text, context) }),
+  };
+}
+
+/** Bound to the memcg that is there now: once it is gone the file says so, even when another memcg has taken the path. */
+function boundMemcg(file: MemcgFile, memcg: Memcg, surroundings: Surroundings): ControlFile {
+  const { engine, modes } = surroundings;
+  const stillThere = (): void => {
+    if (!engine.isLive(memcg)) throw gone();
+  };
+  return {
+    kind: 'file',
+    identity: `memcg ${memcg.inode} ${file.name}`,
+    mode: modes.memcg ?? file.mode,
+    render: () => {
+      stillThere();
+      return file.render(memcg, surroundings);
+    },
+    apply: (text, context) => {
+      stillThere();
+      return file.apply(memcg, text, surroundings, context);
+    },
+  };
+}
+
+function boundSelf(file: SelfFile, surroundings: Surroundings): ControlFile {
+  return { kind: 'file', identity: `/coldpgs/${file.name}`, mode: 0o444, render: () => file.render(surroundings) };
+}
+
+function gone(): ColdpgsError {
+  return new ColdpgsError('MEMCG_GONE', 'ENOENT', 'The memcg was removed.');
+}

@@ -1,0 +1,57 @@
+import type { Capabilities, Engine } from '../engine/engine.js';
+
+/** One read-only file of coldpgs/, the daemon about itself. */
+export interface SelfFile {
+  readonly name: string;
+  render(self: SelfSurroundings): string;
+}
+
+export interface SelfSurroundings {
+  readonly engine: Engine;
+  /** The version of the package, as package.json has it. */
+  readonly packageVersion: string;
+  /** The settings in force, by the name of their command line option. */
+  readonly settings: Readonly<Record<string, string | number | boolean>>;
+  /** Figures of the transport, by name. */
+  gauges(): Readonly<Record<string, number>>;
+}
+
+/** The files of coldpgs/: one `name: value` a line, so that shell scripts can cut them. */
+export const selfFiles: readonly SelfFile[] = [
+  { name: 'version', render: ({ packageVersion }) => `${packageVersion}\n` },
+  {
+    name: 'capabilities',
+    render: ({ engine }) => capabilitiesText(engine.capabilities),
+  },
+  {
+    name: 'errors',
+    render: ({ engine }) =>
+      engine.problems
+        .latest()
+        .map(({ at, about, sentence }) => `${at.toISOString()} ${about}: ${sentence}\n`)
+        .join(''),
+  },
+  { name: 'settings', render: ({ settings }) => lines(settings) },
+  { name: 'gauges', render: ({ gauges }) => lines(gauges()) },
+];
+
+/** What a machine can do, a `name: value` a line. */
+export function capabilitiesText(capabilities: Capabilities): string {
+  return lines({
+    kernel: capabilities.kernelRelease,
+    cgroup: `v${capabilities.cgroupVersion} at ${capabilities.cgroupRoot}`,
+    lru_gen: capabilities.lruGen,
+    anon_only_eviction: capabilities.anonOnlyEviction,
+    memory_reclaim: capabilities.memoryReclaim,
+    swap_bytes: capabilities.swapBytes,
+    zswap: capabilities.zswap,
+    psi: capabilities.psi,
+    nodes: capabilities.nodes.join(','),
+  });
+}
+
+function lines(values: Readonly<Record<string, string | number | boolean>>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name}: ${value}\n`)
+    .join('');
+}
