@@ -42,7 +42,11 @@ export class Daemon {
   /** Mounts, serves until `stop`, and takes everything back. Throws a ColdpgsError when the machine or a setting forbids it. */
   async run(): Promise<void> {
     if (process.geteuid?.() !== 0)
-      throw new ColdpgsError('NOT_ROOT', 'EPERM', 'coldpgs needs root: it mounts a file system and reclaims memory. Run it with sudo.');
+      throw new ColdpgsError(
+        'NOT_ROOT',
+        'EPERM',
+        'coldpgs needs root: it mounts a file system and reclaims memory. Run it with sudo.',
+      );
     protectFromOom(this.log);
     if (this.settings.simulate) return this.#serveSimulated();
     await this.#serveLinux();
@@ -50,7 +54,14 @@ export class Daemon {
 
   async #serveSimulated(): Promise<void> {
     const { kernel } = demoMachine(this.#clock);
-    const engine = new Engine(kernel, this.#clock, await kernel.capabilities(), engineSettings(this.settings), { write: () => undefined }, this.log);
+    const engine = new Engine(
+      kernel,
+      this.#clock,
+      await kernel.capabilities(),
+      engineSettings(this.settings),
+      { write: () => undefined },
+      this.log,
+    );
     await this.#serve(kernel, engine);
     giveBack(engine, this.log);
   }
@@ -89,7 +100,10 @@ export class Daemon {
     if (this.settings['keep-lru-gen'])
       return this.log.warn({}, 'MgLRU is off and left off (--keep-lru-gen): nothing can be reclaimed until it is on');
     engine.borrowed.borrow(lruGenSwitch, 'y');
-    this.log.warn({ file: lruGenSwitch }, 'MgLRU was off and is on now, until coldpgs ends; --keep-lru-gen leaves it off');
+    this.log.warn(
+      { file: lruGenSwitch },
+      'MgLRU was off and is on now, until coldpgs ends; --keep-lru-gen leaves it off',
+    );
   }
 
   async #serve(kernel: Kernel, engine: Engine): Promise<void> {
@@ -105,10 +119,14 @@ export class Daemon {
       settings: { dialect, ...others },
       gauges: () => gauges(),
     });
-    const tree = new Tree(root, { uid, gid }, {
-      log: this.log,
-      onFailedWrite: ({ path, sentence }) => engine.problems.report(path, sentence),
-    });
+    const tree = new Tree(
+      root,
+      { uid, gid },
+      {
+        log: this.log,
+        onFailedWrite: ({ path, sentence }) => engine.problems.report(path, sentence),
+      },
+    );
     const transport = new FuseNativeTransport(tree, {
       mountPoint: this.mountPoint,
       create: this.mountPoint === '/run/coldpgs',
@@ -129,5 +147,8 @@ export class Daemon {
 
 function giveBack(engine: Engine, log: Log): void {
   for (const failure of engine.borrowed.giveBackAll())
-    log.error({ failure: sentenceOf(failure) }, 'a borrowed setting could not be given back; the next start tries again');
+    log.error(
+      { failure: sentenceOf(failure) },
+      'a borrowed setting could not be given back; the next start tries again',
+    );
 }

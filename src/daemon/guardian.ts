@@ -25,7 +25,10 @@ export function startGuardian(journal: string, log: Log): void {
     cwd: '/',
   });
   guardian.on('error', (failure) =>
-    log.warn({ failure: sentenceOf(failure) }, 'no guardian: settings borrowed at a crash are given back at the next start only'),
+    log.warn(
+      { failure: sentenceOf(failure) },
+      'no guardian: settings borrowed at a crash are given back at the next start only',
+    ),
   );
   guardian.stdin.on('error', () => undefined);
   guardian.unref();

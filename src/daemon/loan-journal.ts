@@ -36,7 +36,10 @@ export function settleOldLoans(stateDir: StateDir, settings: SettingInterface, l
         if (settings.read(file) !== undefined) settings.write(file, value);
         log.warn({ file, value }, 'gave back a setting that an earlier daemon had borrowed when it died');
       } catch (refusal) {
-        log.error({ file, value, refusal: sentenceOf(refusal) }, 'cannot give back a setting that an earlier daemon had borrowed');
+        log.error(
+          { file, value, refusal: sentenceOf(refusal) },
+          'cannot give back a setting that an earlier daemon had borrowed',
+        );
       }
     rmSync(journal, { force: true });
   }

@@ -30,7 +30,12 @@ const stateSchema = z.strictObject({
       inode: unsigned64,
       bytes: z.partialRecord(z.enum(ledgerRows), count).optional(),
       controls: z
-        .strictObject({ flags: unsigned64, agePeriods: count.max(255), size: unsigned64, lastAgePeriods: count.max(255) })
+        .strictObject({
+          flags: unsigned64,
+          agePeriods: count.max(255),
+          size: unsigned64,
+          lastAgePeriods: count.max(255),
+        })
         .optional(),
     }),
   ),
@@ -66,7 +71,7 @@ export class SavedState {
     for (const { path, inode, bytes, controls } of state.memcgs) {
       const memcg = { path: fromText(path), inode };
       if (!this.engine.isLive(memcg)) continue;
-      if (bytes) this.engine.ledger.add(memcg, bytes as Parameters<typeof this.engine.ledger.add>[1]);
+      if (bytes) this.engine.ledger.add(memcg, bytes);
       if (controls) this.engine.controls.set(memcg, controls);
     }
   }
@@ -118,7 +123,10 @@ export class SavedState {
 
   #setAside(problem: string): void {
     const aside = `${this.file}.set-aside-${Date.now()}`;
-    this.log.warn({ file: this.file, aside, problem }, 'the saved state cannot be trusted: set aside, counters start at zero');
+    this.log.warn(
+      { file: this.file, aside, problem },
+      'the saved state cannot be trusted: set aside, counters start at zero',
+    );
     try {
       renameSync(this.file, aside);
     } catch (failure) {

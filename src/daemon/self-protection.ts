@@ -7,6 +7,9 @@ export function protectFromOom(log: Log): void {
   try {
     writeFileSync('/proc/self/oom_score_adj', '-1000');
   } catch (refusal) {
-    log.warn({ refusal: sentenceOf(refusal) }, 'cannot lower oom_score_adj: under memory pressure the daemon may be killed');
+    log.warn(
+      { refusal: sentenceOf(refusal) },
+      'cannot lower oom_score_adj: under memory pressure the daemon may be killed',
+    );
   }
 }

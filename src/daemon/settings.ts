@@ -17,8 +17,15 @@ export const settingsSchema = z.strictObject({
     .max(65535)
     .default(15)
     .describe('length of a scan period in seconds, the unit of thresholds; 0 is off'),
-  'log-level': z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info').describe('least level logged'),
-  'state-dir': z.string().min(1).default('/var/lib/coldpgs').describe('where counters and controls are kept over a restart'),
+  'log-level': z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('least level logged'),
+  'state-dir': z
+    .string()
+    .min(1)
+    .default('/var/lib/coldpgs')
+    .describe('where counters and controls are kept over a restart'),
   'keep-lru-gen': z.boolean().default(false).describe('leave MgLRU as it is, even when it is off'),
   dialect: z
     .enum(Object.keys(dialects) as [keyof typeof dialects])
@@ -32,7 +39,9 @@ export const settingsSchema = z.strictObject({
     .enum(['skip', 'include'])
     .default('skip')
     .describe('include: a per-memcg run reclaims the online descendants as well'),
-  'mode-global': permissions.optional().describe('permissions of the writable files of /sys/kernel/mm/coldpgs, else 0600'),
+  'mode-global': permissions
+    .optional()
+    .describe('permissions of the writable files of /sys/kernel/mm/coldpgs, else 0600'),
   'mode-memcg': permissions.optional().describe('permissions of the memory.coldpgs.* files, else 0644'),
   owner: z
     .string()

@@ -21,7 +21,12 @@ export class StateDir {
       return new StateDir(path);
     } catch (failure) {
       if (failure instanceof ColdpgsError) throw failure;
-      throw new ColdpgsError('BAD_SETTING', 'EINVAL', `The state folder ${path} cannot be used; name another with --state-dir.`, failure);
+      throw new ColdpgsError(
+        'BAD_SETTING',
+        'EINVAL',
+        `The state folder ${path} cannot be used; name another with --state-dir.`,
+        failure,
+      );
     }
   }
 

@@ -45,12 +45,12 @@ export class Aging {
     signal.addEventListener('abort', () => this.lookNow(), { once: true });
     while (!signal.aborted) {
       let napMs = busyRetryMs;
+      this.#alarm = new AbortController();
       try {
         napMs = await this.tick();
       } catch (failure) {
         this.log.error({ failure: sentenceOf(failure) }, 'an aging round failed; the next one is tried as usual');
       }
-      this.#alarm = new AbortController();
       if (!signal.aborted) await this.clock.sleep(napMs, this.#alarm.signal);
     }
   }

@@ -23,7 +23,10 @@ export class BorrowedSettings {
     private readonly journal: LoanJournal,
   ) {}
 
-  /** Sets `file` to `value` until the returned function is called. Throws KERNEL_REFUSED; then nothing is changed. */
+  /**
+   * Sets `file` to `value` until the returned function is called. Throws KERNEL_REFUSED, or what the journal throws; then nothing is
+   * changed, and a loan that the journal still names is harmless: it holds the value that is there.
+   */
   borrow(file: string, value: string): () => void {
     const loan = this.#loans.get(file);
     if (loan) loan.borrowers++;
@@ -31,12 +34,11 @@ export class BorrowedSettings {
       const original = this.settings.read(file);
       if (original === undefined || original === value) return () => undefined;
       this.#loans.set(file, { value: original, borrowers: 1 });
-      this.#note();
       try {
+        this.#note();
         this.settings.write(file, value);
       } catch (refusal) {
         this.#loans.delete(file);
-        this.#note();
         throw refusal;
       }
     }

@@ -146,7 +146,8 @@ export class Engine {
       if (obstacle !== undefined) this.problems.report('global threshold', anonLeftAlone(obstacle));
     }
     const listed = await this.kernel.lruGen.read();
-    await this.#reclaimMany(await this.kernel.memcgs.list(), listed, agePeriods, signal);
+    const runs = await this.#reclaimMany(await this.kernel.memcgs.list(), listed, agePeriods, signal);
+    if (runs === 0) this.problems.report('global threshold', nothingProvenAnywhere(agePeriods));
   }
 
   /** Swaps in a memcg and its descendants ("/" for all). Throws MEMORY_LIMIT, SWAPIN_FAILED, CANCELLED. */
@@ -170,13 +171,13 @@ export class Engine {
 
   readonly isLive = (memcg: Memcg): boolean => this.kernel.memcgs.at(memcg.path)?.inode === memcg.inode;
 
-  /** One run for each memcg that has something proven cold; a memcg that is removed meanwhile is none of the others' business. */
+  /** One run for each memcg that has something proven cold, and how many those were; a memcg that is removed meanwhile is none of the others' business. */
   async #reclaimMany(
     memcgs: readonly Memcg[],
     listed: readonly LruGenMemcg[],
     agePeriods: number,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<number> {
     const idleMs = agePeriods * this.settings.scanPeriodMs;
     const atMs = this.clock.nowMs();
     const byPath = new Map(listed.filter((one) => one.id !== '0').map((one) => [one.path, one]));
@@ -194,6 +195,7 @@ export class Engine {
         this.log.debug({ memcg: about }, 'removed before its turn');
       else this.problems.report(about, `not reclaimed: ${sentenceOf(failure)}`);
     }
+    return worthIt.length;
   }
 
   async #reclaimOne(
@@ -258,7 +260,8 @@ export class Engine {
 
   #mentionUnsupported(about: string): void {
     const { mode, flags, nonrotAgePeriods } = this.global;
-    if (mode & modeBits.slab) this.problems.report(about, 'mode asks for slab (bit 2), which this version does not reclaim');
+    if (mode & modeBits.slab)
+      this.problems.report(about, 'mode asks for slab (bit 2), which this version does not reclaim');
     if (flags & flagBits.ignoreMlock)
       this.problems.report(about, 'flags ask for mlocked pages (bit 0), which this version does not reclaim');
     if (nonrotAgePeriods > 0 && mode & modeBits.anon)
@@ -290,6 +293,10 @@ export class Engine {
       if (agePeriods > 0) this.#agePeriodsByPath.set(memcg.path, agePeriods);
     }
   }
+}
+
+function nothingProvenAnywhere(agePeriods: number): string {
+  return `no memcg has pages proven idle for ${agePeriods} periods yet; the aging clocks now work toward it, write again later`;
 }
 
 function anonLeftAlone(obstacle: string): string {

@@ -9,12 +9,16 @@ import { pagesUpTo } from './coldness.js';
 import type { Eviction, PageType } from './eviction.js';
 import type { Ledger } from './ledger.js';
 import { cameBackAtOnce, cameBackSome, judgeProbe } from './probe.js';
-import { type ColdPages, generationsOf, pagesField, planReclaim, type ReclaimPlan } from './reclaim-plan.js';
+import { generationsOf, planReclaim, type ReclaimPlan } from './reclaim-plan.js';
+
+import { fewPages, openOldest, openVein, type Vein, youngerPages } from './vein.js';
 
 /** How careful a run is. The defaults are measured (docs/precision.md). */
 export interface ReclaimPace {
-  /** No eviction sooner than this after an aging, or after the kernel moved pages it spared: their use since then must have shown. */
+  /** No eviction sooner than this after an aging: use since then must have shown. */
   readonly graceMs: number;
+  /** Nor sooner than this after the kernel moved pages that it spared: page cache must be read five times before it is spared again. */
+  readonly sparedGraceMs: number;
   readonly probePages: number;
   readonly probeWaitMs: number;
   /** Probes at most, while pages of them come back. */
@@ -25,6 +29,7 @@ export interface ReclaimPace {
 
 export const defaultPace: ReclaimPace = {
   graceMs: 1500,
+  sparedGraceMs: 2000,
   probePages: 64,
   probeWaitMs: 1000,
   probes: 3,
@@ -62,27 +67,11 @@ interface Run {
   readonly shortfalls: string[];
 }
 
-/** Cold pages that a run works on, generation by generation. */
-interface Vein {
-  readonly cold: ColdPages;
-  /** Proven pages not yet freed. */
-  leftPages: number;
-  /** The generation being evicted: the oldest that has pages of the type. */
-  seq: bigint;
-  /** Pages in the generations after `seq` before its eviction: more of them afterwards are pages the kernel spared. */
-  youngerPages: number;
-  /** Anon pages listed up to `seq` before the last step. */
-  anonListed: number;
-  careful: boolean;
-}
-
 interface Step {
   readonly freedPages: number;
   readonly refaultPages: number;
 }
 
-/** A generation with fewer pages is not worth another wait: less than a batch of the kernel's. */
-const fewPages = 64;
 /** Four generations have at most two that can be evicted; the kernel may add one or two during a long run. */
 const mostGenerations = 4;
 
@@ -121,11 +110,14 @@ export class Reclaim {
       waitedMs: 0,
       shortfalls: [],
     };
-    const veins = await this.#openVeins(run);
-    await this.#probe(run, veins);
-    for (let generation = 0; generation < mostGenerations && !signal.aborted; generation++) {
+    let veins = await this.#openVeins(run);
+    await this.#probe(
+      run,
+      veins.filter((vein) => !this.#isFresh(run, vein.cold.type)),
+    );
+    for (let generation = 0; generation < mostGenerations && veins.length > 0 && !signal.aborted; generation++) {
       for (const vein of veins) await this.#evictGeneration(run, vein);
-      if (!(await this.#moveOn(run, veins))) break;
+      veins = await this.#moveOn(run, veins);
     }
     if (signal.aborted) throw cancelled(request.memcg);
     return this.#outcome(run);
@@ -147,11 +139,7 @@ export class Reclaim {
     }
     run.shortfalls.push(...nothingProven(run.request, plan));
     const listed = await this.#listed(run.request.memcg);
-    return plan.cold.map((cold) => {
-      const vein = { cold, leftPages: cold.pages, seq: -1n, youngerPages: 0, anonListed: Infinity, careful: false };
-      openOldest(vein, listed);
-      return vein;
-    });
+    return plan.cold.map((cold) => openVein(cold, listed));
   }
 
   async #plan(run: Run): Promise<ReclaimPlan> {
@@ -167,24 +155,30 @@ export class Reclaim {
     return listed;
   }
 
-  /** Turns to the next generation of each vein. Answers whether there is one; waits first when the kernel moved pages into it. */
-  async #moveOn(run: Run, veins: readonly Vein[]): Promise<boolean> {
+  /**
+   * Turns to the next generation of each vein that has one worth it, and answers those. Where the kernel moved pages that it spared
+   * into it, waits until their use shows again, and probes page cache anew.
+   */
+  async #moveOn(run: Run, veins: readonly Vein[]): Promise<Vein[]> {
     const open = veins.filter((vein) => vein.leftPages > 0 && vein.seq < vein.cold.newestSeq);
-    if (open.length === 0 || run.leftPages <= 0) return false;
+    if (open.length === 0 || run.leftPages <= 0 || run.signal.aborted) return [];
     const listed = await this.#listed(run.request.memcg);
-    const spared = open.some((vein) => youngerPages(vein, listed) > vein.youngerPages + fewPages);
-    const worthIt = open.filter((vein) => openOldest(vein, listed) >= fewPages);
-    if (worthIt.length === 0) return false;
-    if (spared) await this.#wait(run, this.pace.graceMs);
-    return true;
+    const spared = open.filter((vein) => youngerPages(vein, listed) > vein.youngerPages + fewPages);
+    const next = open.filter((vein) => openOldest(vein, listed) >= fewPages);
+    if (spared.some((vein) => next.includes(vein))) {
+      await this.#wait(run, this.pace.sparedGraceMs);
+      await this.#probe(
+        run,
+        next.filter((vein) => vein.cold.type === 'file'),
+      );
+    }
+    return next;
   }
 
   /** Evicts a few pages of each type and node and looks whether they come back: closes the veins of a type that does, or makes them careful. */
   async #probe(run: Run, veins: readonly Vein[]): Promise<void> {
     const { memcg } = run.request;
-    let types = run.request.types.filter(
-      (type) => veins.some((vein) => vein.cold.type === type) && !this.#isFresh(run, type),
-    );
+    let types = run.request.types.filter((type) => veins.some((vein) => vein.cold.type === type));
     for (let probesLeft = this.pace.probes - 1; types.length > 0 && run.leftPages > 0; probesLeft--) {
       const probed = new Map<PageType, { freedPages: number; refaultsBefore: number }>();
       for (const type of types) {
@@ -221,9 +215,13 @@ export class Reclaim {
     const { memcg, stepPages } = run.request;
     let refaultsSeen = await this.eviction.refaults(memcg, type);
     let unwatchedPages = 0;
-    for (let emptySteps = 0; emptySteps < 2; ) {
+    for (let emptySteps = 0; emptySteps < 2;) {
       if (run.signal.aborted || run.leftPages <= 0 || vein.leftPages <= 0) return;
-      const step = await this.#step(run, vein, vein.careful ? Math.min(stepPages, this.pace.carefulStepPages) : stepPages);
+      const step = await this.#step(
+        run,
+        vein,
+        vein.careful ? Math.min(stepPages, this.pace.carefulStepPages) : stepPages,
+      );
       emptySteps = step.freedPages === 0 ? emptySteps + 1 : 0;
       unwatchedPages += step.freedPages;
       if (!vein.careful && !cameBackSome(unwatchedPages, step.refaultPages - refaultsSeen)) continue;
@@ -294,25 +292,6 @@ export class Reclaim {
     this.log.info({ memcg: toText(run.request.memcg.path), freedBytes, evictionMs, waitedMs }, 'reclaimed');
     return { freedBytes, evictionMs, waitedMs, shortfalls };
   }
-}
-
-/** Turns a vein to its oldest generation that has pages of its type, at the newest to the newest proven. Answers the pages there. */
-function openOldest(vein: Vein, listed: LruGenMemcg): number {
-  const field = pagesField(vein.cold.type);
-  const proven = generationsOf(listed, vein.cold.node).filter(
-    (one) => one.seq > vein.seq && one.seq <= vein.cold.newestSeq,
-  );
-  const oldest = proven.find((one) => one[field] >= fewPages) ?? proven.at(-1);
-  vein.seq = oldest?.seq ?? vein.cold.newestSeq;
-  vein.youngerPages = youngerPages(vein, listed);
-  vein.anonListed = Infinity;
-  return oldest?.[field] ?? 0;
-}
-
-function youngerPages(vein: Vein, listed: LruGenMemcg): number {
-  const generations = generationsOf(listed, vein.cold.node);
-  const field = pagesField(vein.cold.type);
-  return pagesUpTo(generations, vein.cold.newestSeq, field) - pagesUpTo(generations, vein.seq, field);
 }
 
 function probeKey(run: Run, type: PageType): string {

@@ -19,6 +19,11 @@ export interface SwapinOutcome {
   readonly broughtInBytes: number;
 }
 
+interface Progress {
+  bytes: number;
+  loggedMs: number;
+}
+
 interface Piece {
   readonly memcg: Memcg;
   readonly pid: number;
@@ -47,36 +52,55 @@ export class Swapin {
     const tree = (await this.kernel.memcgs.list()).filter(
       (one) => one.path === memcg.path || isBelow(one.path, memcg.path),
     );
-    const progress = { bytes: 0, loggedMs: this.clock.nowMs() };
+    const progress: Progress = { bytes: 0, loggedMs: this.clock.nowMs() };
     for (const one of tree) await this.#swapInOne(one, progress, signal);
     this.log.info({ memcg: toText(memcg.path), broughtInBytes: progress.bytes }, 'swapped in');
     return { broughtInBytes: progress.bytes };
   }
 
-  async #swapInOne(memcg: Memcg, progress: { bytes: number; loggedMs: number }, signal: AbortSignal): Promise<void> {
-    const pids = await this.#tasks(memcg);
-    if (pids.length === 0) return;
-    const giveBack = this.#forbidSwapOut(memcg);
-    const zswapInBefore = await this.#zswapInPages(memcg);
+  /** One memcg without its descendants. A memcg that is removed meanwhile has nothing left to bring in. */
+  async #swapInOne(memcg: Memcg, progress: Progress, signal: AbortSignal): Promise<void> {
     let bytes = 0;
+    let zswapInBefore = 0;
     try {
-      const pieces = this.#pieces(memcg, pids);
-      const bringIn = async (): Promise<void> => {
-        for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
-          if (signal.aborted) throw this.#cancelled(memcg);
-          await this.#checkRoom(next.value);
-          const read = await this.kernel.processes.populate(next.value.pid, next.value);
-          bytes += read;
-          progress.bytes += read;
-          this.#logProgress(memcg, progress);
-        }
-      };
-      const ended = await Promise.allSettled(Array.from({ length: readers }, bringIn));
-      const failed = ended.find((one) => one.status === 'rejected');
-      if (failed) throw this.#asFailure(memcg, failed.reason);
+      const pids = await this.kernel.memcgs.tasks(memcg.path);
+      if (pids.length === 0) return;
+      zswapInBefore = await this.#zswapInPages(memcg);
+      const giveBack = this.#forbidSwapOut(memcg);
+      try {
+        const pieces = this.#pieces(memcg, pids);
+        const ended = await Promise.allSettled(
+          Array.from({ length: readers }, () =>
+            this.#bringIn(memcg, pieces, signal, (read) => {
+              bytes += read;
+              progress.bytes += read;
+              this.#logProgress(memcg, progress);
+            }),
+          ),
+        );
+        const failed = ended.find((one) => one.status === 'rejected');
+        if (failed) throw failed.reason as Error;
+      } finally {
+        giveBack();
+      }
+    } catch (failure) {
+      if (!isGone(failure)) throw asSwapinFailure(memcg, failure);
     } finally {
-      giveBack();
       await this.#enter(memcg, bytes, zswapInBefore);
+    }
+  }
+
+  /** One of the readers: takes pieces and reads them until there are none, the room is used up, or `signal` is aborted. */
+  async #bringIn(
+    memcg: Memcg,
+    pieces: AsyncGenerator<Piece, void>,
+    signal: AbortSignal,
+    onRead: (bytes: number) => void,
+  ): Promise<void> {
+    for await (const piece of pieces) {
+      if (signal.aborted) throw cancelled(memcg);
+      await this.#checkRoom(piece);
+      onRead(await this.kernel.processes.populate(piece.pid, piece));
     }
   }
 
@@ -99,48 +123,55 @@ export class Swapin {
     throw new ColdpgsError(
       'MEMORY_LIMIT',
       'EIO',
-      `The swap-in of memcg ${toText(piece.memcg.path)} stopped: only ${Math.floor(roomBytes / 1024)} kB are left under its memory.max or an ` +
-        `ancestor's. What is in stays in; raise the limit and write again.`,
+      `The swap-in of memcg ${toText(piece.memcg.path)} stopped: only ${Math.floor(roomBytes / 1024)} kB are left under memory.max or memory.high of ` +
+        `it or an ancestor. What is in stays in; raise the limit and write again.`,
     );
   }
 
-  async #tasks(memcg: Memcg): Promise<number[]> {
+  async #zswapInPages(memcg: Memcg): Promise<number> {
     try {
-      return await this.kernel.memcgs.tasks(memcg.path);
+      return (await this.kernel.memory.stat(memcg.path)).zswapInPages ?? 0;
     } catch (failure) {
-      if (failure instanceof ColdpgsError && failure.code === 'MEMCG_GONE') return [];
+      if (isGone(failure)) return 0;
       throw failure;
     }
   }
 
-  async #zswapInPages(memcg: Memcg): Promise<number> {
-    return (await this.kernel.memory.stat(memcg.path)).zswapInPages ?? 0;
-  }
-
   async #enter(memcg: Memcg, bytes: number, zswapInBefore: number): Promise<void> {
     if (bytes === 0 || this.kernel.memcgs.at(memcg.path)?.inode !== memcg.inode) return;
-    const fromZswap = Math.min(bytes, ((await this.#zswapInPages(memcg)) - zswapInBefore) * this.kernel.pageBytes);
+    const zswapInPages = Math.max(0, (await this.#zswapInPages(memcg)) - zswapInBefore);
+    const fromZswap = Math.min(bytes, zswapInPages * this.kernel.pageBytes);
     this.ledger.add(memcg, { 'anon zswap in': fromZswap, 'anon swap in': bytes - fromZswap });
   }
 
-  #logProgress(memcg: Memcg, progress: { bytes: number; loggedMs: number }): void {
+  #logProgress(memcg: Memcg, progress: Progress): void {
     const nowMs = this.clock.nowMs();
     if (nowMs - progress.loggedMs < progressEveryMs) return;
     progress.loggedMs = nowMs;
     this.log.info({ memcg: toText(memcg.path), broughtInBytes: progress.bytes }, 'swapping in');
   }
+}
 
-  #cancelled(memcg: Memcg): ColdpgsError {
-    return new ColdpgsError('CANCELLED', 'EINTR', `The swap-in of memcg ${toText(memcg.path)} was cancelled; what is in stays in.`);
-  }
+function cancelled(memcg: Memcg): ColdpgsError {
+  return new ColdpgsError(
+    'CANCELLED',
+    'EINTR',
+    `The swap-in of memcg ${toText(memcg.path)} was cancelled; what is in stays in.`,
+  );
+}
 
-  #asFailure(memcg: Memcg, reason: unknown): ColdpgsError {
-    if (reason instanceof ColdpgsError && (reason.code === 'MEMORY_LIMIT' || reason.code === 'CANCELLED')) return reason;
-    return new ColdpgsError(
-      'SWAPIN_FAILED',
-      'EIO',
-      `The swap-in of memcg ${toText(memcg.path)} failed: ${sentenceOf(reason)}. Look at coldpgs/errors and write again.`,
-      reason,
-    );
-  }
+function isGone(failure: unknown): boolean {
+  return failure instanceof ColdpgsError && failure.code === 'MEMCG_GONE';
+}
+
+/** Whatever goes wrong in a swap-in is EIO to the writer, as with the module, but for a cancellation. */
+function asSwapinFailure(memcg: Memcg, failure: unknown): ColdpgsError {
+  if (failure instanceof ColdpgsError && (failure.code === 'MEMORY_LIMIT' || failure.code === 'CANCELLED'))
+    return failure;
+  return new ColdpgsError(
+    'SWAPIN_FAILED',
+    'EIO',
+    `The swap-in of memcg ${toText(memcg.path)} failed: ${sentenceOf(failure)}. Mend that and write again.`,
+    failure,
+  );
 }

@@ -79,7 +79,7 @@ export class Turns {
   }
 
   #startWaiting(): void {
-    for (let at = 0; at < this.#waiting.length; ) {
+    for (let at = 0; at < this.#waiting.length;) {
       const waiter = this.#waiting[at];
       if (waiter && this.#mayRun(waiter.path, this.#waiting.slice(0, at))) {
         this.#waiting.splice(at, 1);
@@ -90,5 +90,9 @@ export class Turns {
 }
 
 function cancelled(path: string): ColdpgsError {
-  return new ColdpgsError('CANCELLED', 'EINTR', `Work on memcg ${toText(path)} was cancelled while it waited for its turn.`);
+  return new ColdpgsError(
+    'CANCELLED',
+    'EINTR',
+    `Work on memcg ${toText(path)} was cancelled while it waited for its turn.`,
+  );
 }

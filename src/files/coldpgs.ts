@@ -8,8 +8,8 @@ import { parseUnsigned, refuse, unsignedIntMax } from './kernel-text.js';
 export interface GlobalFile {
   readonly name: string;
   readonly mode: number;
-  render(engine: Engine, dialect: Dialect): string;
-  apply?(engine: Engine, text: string, context: WriteContext): void | Promise<void>;
+  readonly render: (engine: Engine, dialect: Dialect) => string;
+  readonly apply?: (engine: Engine, text: string, context: WriteContext) => void | Promise<void>;
 }
 
 /** The files of /sys/kernel/mm/coldpgs (reference: coldpgs, section 2). Values are parsed as they are: no blanks are stripped. */
@@ -79,7 +79,11 @@ export function requireSwapin(file: string, text: string): void {
 function number(file: string, text: string, base: 10 | 16, least: number, most: bigint): number {
   const value = parseUnsigned(text, base, most);
   if (value === undefined || value < least)
-    throw refuse(`coldpgs/${file}`, text, `a ${base === 16 ? 'hexadecimal' : 'decimal'} number from ${least} to ${most}`);
+    throw refuse(
+      `coldpgs/${file}`,
+      text,
+      `a ${base === 16 ? 'hexadecimal' : 'decimal'} number from ${least} to ${most}`,
+    );
   return Number(value);
 }
 

@@ -27,7 +27,11 @@ export function strip(text: string): string {
 /** EINVAL with a sentence that says what was given and what is allowed. */
 export function refuse(file: string, given: string, allowed: string): ColdpgsError {
   const shown = JSON.stringify(given.length > 40 ? `${given.slice(0, 40)}...` : given);
-  return new ColdpgsError('BAD_VALUE', 'EINVAL', `${file} takes ${allowed}; ${shown} was written. Nothing was changed.`);
+  return new ColdpgsError(
+    'BAD_VALUE',
+    'EINVAL',
+    `${file} takes ${allowed}; ${shown} was written. Nothing was changed.`,
+  );
 }
 
 function untilNul(text: string): string {

@@ -25,12 +25,18 @@ export function buildTree(surroundings: Surroundings): Directory {
   const global = globalFiles.map((file) => named(file.name, boundGlobal(file, surroundings)));
   const self = selfFiles.map((file) => named(file.name, boundSelf(file, surroundings)));
   return fixed('/', [
-    named('sys', fixed('/sys', [
-      named('fs', fixed('/sys/fs', [named('cgroup', memcgDirectory('/', surroundings))])),
-      named('kernel', fixed('/sys/kernel', [
-        named('mm', fixed('/sys/kernel/mm', [named('coldpgs', fixed('/sys/kernel/mm/coldpgs', global))])),
-      ])),
-    ])),
+    named(
+      'sys',
+      fixed('/sys', [
+        named('fs', fixed('/sys/fs', [named('cgroup', memcgDirectory('/', surroundings))])),
+        named(
+          'kernel',
+          fixed('/sys/kernel', [
+            named('mm', fixed('/sys/kernel/mm', [named('coldpgs', fixed('/sys/kernel/mm/coldpgs', global))])),
+          ]),
+        ),
+      ]),
+    ),
     named('coldpgs', fixed('/coldpgs', self)),
   ]);
 }
@@ -108,8 +114,14 @@ function boundMemcg(file: MemcgFile, memcg: Memcg, surroundings: Surroundings): 
   };
 }
 
+/** The files of the daemon about itself are text for people; a control file has one character a byte. */
 function boundSelf(file: SelfFile, surroundings: Surroundings): ControlFile {
-  return { kind: 'file', identity: `/coldpgs/${file.name}`, mode: 0o444, render: () => file.render(surroundings) };
+  return {
+    kind: 'file',
+    identity: `/coldpgs/${file.name}`,
+    mode: 0o444,
+    render: () => Buffer.from(file.render(surroundings), 'utf8').toString('latin1'),
+  };
 }
 
 function gone(): ColdpgsError {

@@ -54,7 +54,11 @@ export const memcgFiles: readonly MemcgFile[] = [
     apply: async (memcg, text, surroundings, context) => {
       const size = parseUnsigned(strip(text), 10, unsignedLongMax);
       if (size === undefined)
-        throw refuse('memory.coldpgs.size', text, `a decimal number of ${surroundings.dialect.name === 'doc' ? 'pages' : 'bytes'}, without a suffix`);
+        throw refuse(
+          'memory.coldpgs.size',
+          text,
+          `a decimal number of ${surroundings.dialect.name === 'doc' ? 'pages' : 'bytes'}, without a suffix`,
+        );
       surroundings.engine.controls.set(memcg, { size });
       await reclaimWhenComplete(memcg, surroundings, context);
     },

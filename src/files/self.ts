@@ -1,9 +1,9 @@
 import type { Capabilities, Engine } from '../engine/engine.js';
 
-/** One read-only file of coldpgs/, the daemon about itself. */
+/** One read-only file of coldpgs/, the daemon about itself. Its text is for people: Unicode, not bytes. */
 export interface SelfFile {
   readonly name: string;
-  render(self: SelfSurroundings): string;
+  readonly render: (self: SelfSurroundings) => string;
 }
 
 export interface SelfSurroundings {
@@ -13,7 +13,7 @@ export interface SelfSurroundings {
   /** The settings in force, by the name of their command line option. */
   readonly settings: Readonly<Record<string, string | number | boolean>>;
   /** Figures of the transport, by name. */
-  gauges(): Readonly<Record<string, number>>;
+  readonly gauges: () => Readonly<Record<string, number>>;
 }
 
 /** The files of coldpgs/: one `name: value` a line, so that shell scripts can cut them. */
@@ -28,7 +28,7 @@ export const selfFiles: readonly SelfFile[] = [
     render: ({ engine }) =>
       engine.problems
         .latest()
-        .map(({ at, about, sentence }) => `${at.toISOString()} ${about}: ${sentence}\n`)
+        .map(({ at, about, sentence }) => `${at.toISOString()} ${oneLine(`${about}: ${sentence}`)}\n`)
         .join(''),
   },
   { name: 'settings', render: ({ settings }) => lines(settings) },
@@ -54,4 +54,9 @@ function lines(values: Readonly<Record<string, string | number | boolean>>): str
   return Object.entries(values)
     .map(([name, value]) => `${name}: ${value}\n`)
     .join('');
+}
+
+/** Names of memcgs may have line breaks in them; an error is one line. */
+function oneLine(text: string): string {
+  return text.replace(/[\r\n]+/g, ' ');
 }

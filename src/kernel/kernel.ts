@@ -73,7 +73,7 @@ export interface EvictCommand {
 export interface MemoryInterface {
   /** memory.stat of a memcg: hierarchical on v2; the memcg's own on v1. */
   stat(path: string): Promise<MemoryStat>;
-  /** Bytes that can still be charged to the memcg: the least of (memory.max - memory.current) on the way to the root; Infinity without limits. */
+  /** Bytes that can still be charged to the memcg: the least of memory.max and memory.high less memory.current on the way to the root; Infinity without limits. */
   room(path: string): Promise<number>;
   /** Bytes of swap charged to the memcg and its descendants; the machine's for the root. */
   swapUsed(path: string): Promise<number>;

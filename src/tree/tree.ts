@@ -9,6 +9,12 @@ import { Writes } from './writes.js';
 /** The longest write a control file takes, bytes: one page, as sysfs and cgroupfs. */
 export const LONGEST_WRITE = 4096;
 
+/**
+ * Open files at a time. What they show is kept in memory until they are closed, and anybody may open what anybody may read: with no bound, a user
+ * without rights could fill the memory of a daemon that runs as root. Texts are some KiB, so this is some MiB.
+ */
+export const MOST_OPEN_FILES = 4096;
+
 /** Handles pass through signed 32-bit fields. */
 const HIGHEST_HANDLE = 2 ** 31 - 1;
 
@@ -52,10 +58,13 @@ export class Tree {
 
   /**
    * Opens a file and renders its text if it is to be read. `flags` are those of open(2). Returns a handle, a small positive number that is
-   * the caller's until `release`. Throws NO_SUCH_FILE (ENOENT, ENOTDIR, EISDIR), NOT_WRITABLE (EACCES, for root too), and what `render` throws.
+   * the caller's until `release`. Throws NO_SUCH_FILE (ENOENT, ENOTDIR, EISDIR), NOT_WRITABLE (EACCES, for root too),
+   * TOO_MANY_OPEN (ENFILE), and what `render` throws.
    */
   open(path: string, flags: number): number {
     const { node } = this.#find(path);
+    if (this.#openFiles.size >= MOST_OPEN_FILES)
+      throw new ColdpgsError('TOO_MANY_OPEN', 'ENFILE', `${MOST_OPEN_FILES} files of coldpgs are open already.`);
     const opened = new OpenFile(fileOf(node), flags);
     const handle = this.#freeHandle();
     this.#openFiles.set(handle, opened);

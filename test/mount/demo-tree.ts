@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ColdpgsError } from '../../src/errors.js';
-import type { ControlFile, Directory, TreeNode } from '../../src/files/control-file.js';
+import type { ControlFile, Directory } from '../../src/files/control-file.js';
+import { directory, readOnly, writable } from '../unit/tree/nodes.js';
 
 /** A small tree with a file or directory for every behaviour that a transport must carry. */
 export function demoTree(): Directory {
@@ -36,6 +37,7 @@ export function demoTree(): Directory {
     }),
     changing: {
       ...directory({}),
+      identity: 'changing',
       changing: true,
       names: () => changingNames,
       child: (name) => (changingNames.includes(name) ? readOnly(`changing/${name}`, () => `${name}\n`) : undefined),
@@ -93,28 +95,6 @@ function slow(name: string): ControlFile {
       events.push(`end ${bytes.trim()}\n`);
     }),
     render: () => events.join(''),
-  };
-}
-
-function readOnly(identity: string, render: () => string): ControlFile {
-  return { kind: 'file', mode: 0o444, identity, render };
-}
-
-function writable(identity: string, apply: NonNullable<ControlFile['apply']>): ControlFile {
-  return { kind: 'file', mode: 0o644, identity, render: () => 'nothing\n', apply };
-}
-
-let directories = 0;
-
-function directory(entries: Record<string, TreeNode>): Directory {
-  const children = new Map(Object.entries(entries));
-  return {
-    kind: 'directory',
-    mode: 0o555,
-    identity: `directory ${directories++}`,
-    changing: false,
-    names: () => [...children.keys()],
-    child: (name) => children.get(name),
   };
 }
 

@@ -131,10 +131,10 @@ export class DemoServer {
     await once(child.stdout, 'data');
   }
 
-  /** What the script wrote to stdout; fails where it writes to stderr. */
+  /** What the script wrote to stdout; throws when it fails or writes to stderr. */
   async says(script: string): Promise<string> {
-    const { stdout, stderr } = await this.sh(script);
-    if (stderr !== '') throw new Error(`${script}: ${stderr}`);
+    const { status, stdout, stderr } = await this.sh(script);
+    if (status !== 0 || stderr !== '') throw new Error(`${script}: ${status} ${stderr}`);
     return stdout;
   }
 

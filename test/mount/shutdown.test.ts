@@ -15,7 +15,7 @@ conformance(async (t, transport) => {
     await eventually('the write', async () => (await server.says('cat slow/60000')) === 'begin long\n');
     const asked = performance.now();
     t.equal(await server.signal('SIGTERM').ended, 0);
-    t.ok(performance.now() - asked < 1_000, 'within a second');
+    t.ok(performance.now() - asked < 10_000, 'long before the write would have ended');
     t.match(await writing, { status: 1, stderr: 'Interrupted system call' });
     t.same(await mountsBelow(server.mountPoint), []);
   });

@@ -1,18 +1,37 @@
 /** Files of the kernel as text of one character a byte. Errors are Node's own, with their errno in `code`. */
-import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
-import { open, readFile, type FileHandle } from 'node:fs/promises';
+import { closeSync, constants, openSync, read, readFileSync, write, writeSync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { systemErrno } from '../../errors.js';
 
 /** seq_file hands out about a page at a time whatever is asked; this leaves room for those that give more. */
 const PIECE_BYTES = 64 * 1024;
+
+const readPiece = promisify(read);
+const writePiece = promisify(write) as (descriptor: number, bytes: Buffer) => Promise<{ bytesWritten: number }>;
 
 /** A path of one character a byte as the bytes that system calls take. */
 export function pathBytes(path: string): Buffer {
   return Buffer.from(path, 'latin1');
 }
 
+/**
+ * The text of a short file. Opening and closing kernel files takes microseconds and is done here and now; what the kernel may take
+ * long for is done in a thread of its own.
+ */
 export async function readText(file: string): Promise<string> {
-  return readFile(pathBytes(file), 'latin1');
+  const descriptor = openSync(pathBytes(file), constants.O_RDONLY);
+  try {
+    const buffer = Buffer.allocUnsafe(PIECE_BYTES);
+    let text = '';
+    for (;;) {
+      const { bytesRead } = await readPiece(descriptor, buffer, 0, buffer.length, null);
+      if (bytesRead === 0) return text;
+      text += buffer.toString('latin1', 0, bytesRead);
+    }
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 export function readTextSync(file: string): string {
@@ -46,11 +65,11 @@ export async function* readPieces(file: string): AsyncGenerator<string, void> {
 
 /** Hands `text` to the kernel in one write(2), in a thread of its own: however long the kernel takes, other work goes on. */
 export async function writeText(file: string, text: string): Promise<void> {
-  const handle = await openFile(file, constants.O_WRONLY);
+  const descriptor = openSync(pathBytes(file), constants.O_WRONLY);
   try {
-    await handle.write(Buffer.from(text, 'latin1'));
+    await writePiece(descriptor, Buffer.from(text, 'latin1'));
   } finally {
-    await handle.close();
+    closeSync(descriptor);
   }
 }
 

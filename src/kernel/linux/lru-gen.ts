@@ -63,7 +63,11 @@ export class LinuxLruGen implements LruGenInterface {
     }
   }
 
-  /** What the file lists, as it comes, with the paths that coldpgs uses. */
+  /**
+   * What the file lists, as it comes, with the paths that coldpgs uses. A piece is one walk of the kernel; the next one goes on by count.
+   * So memcgs that come and go between two pieces may hide or double others, and on machines with several nodes may lend the
+   * later nodes of the memcg at the border to another.
+   */
   async *#listed(): AsyncGenerator<LruGenMemcg, void> {
     const parser = new LruGenParser();
     try {

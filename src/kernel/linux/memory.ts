@@ -21,8 +21,12 @@ export class MemoryV2 implements MemoryInterface {
     return parseMemoryStatV2(await statText(this.files, path));
   }
 
+  /** memory.high counts as well: who charges beyond it is put to sleep, and that would be us. */
   async room(path: string): Promise<number> {
-    return roomUpTo(this.files, path, cgroupFileV2.max, cgroupFileV2.current);
+    return Math.min(
+      await roomUpTo(this.files, path, cgroupFileV2.max, cgroupFileV2.current),
+      await roomUpTo(this.files, path, cgroupFileV2.high, cgroupFileV2.current),
+    );
   }
 
   async swapUsed(path: string): Promise<number> {

@@ -41,6 +41,7 @@ export const cgroupFile = {
 /** Files of cgroup v2 only; the root has none of the limits. */
 export const cgroupFileV2 = {
   max: 'memory.max',
+  high: 'memory.high',
   current: 'memory.current',
   swapMax: 'memory.swap.max',
   swapCurrent: 'memory.swap.current',

@@ -10,7 +10,7 @@ import { isGone, kernelRefused } from './refusal.js';
 const ENTRIES_PER_READ = 64 * 1024;
 const POPULATE_BYTES = 1024 * 1024;
 
-/** What is read of processes' memory is not looked at: all reads go into this one, also at the same time. */
+/** What is read of processes' memory is not looked at, and not kept: all reads go into this one, also at the same time. */
 const discarded = Buffer.alloc(POPULATE_BYTES);
 
 /** Memory of processes, through /proc/PID. */
@@ -41,6 +41,7 @@ export class LinuxProcesses implements ProcessInterface {
           address += bytesRead;
         }
       } finally {
+        discarded.fill(0, 0, Math.min(POPULATE_BYTES, address - range.start));
         await memory.close();
       }
     } catch (error) {

@@ -18,9 +18,14 @@ export function currentBytes(memcg: SimulatedMemcg): number {
   return bytes;
 }
 
-/** What can still be charged to the memcg: the least room on the way to the root. Never negative. */
+/** What can still be charged to the memcg before it is throttled or killed: the least room on the way to the root. Never negative. */
 export function roomBytes(memcg: SimulatedMemcg): number {
-  return leastRoom(memcg, 'memory.max', currentBytes);
+  return leastRoom(memcg, ({ limits }) => Math.min(limits['memory.max'], limits['memory.high']), currentBytes);
+}
+
+/** What can still be charged before the kernel kills. */
+export function roomToKillBytes(memcg: SimulatedMemcg): number {
+  return leastRoom(memcg, ({ limits }) => limits['memory.max'], currentBytes);
 }
 
 /** memory.swap.current in pages; on the root, the use of the machine. */
@@ -47,7 +52,11 @@ export function swapRoomPages(
   memcg: SimulatedMemcg,
 ): number {
   const free = devices.reduce((sum, device) => sum + deviceFreePages(root, device), 0);
-  const allowed = leastRoom(memcg, 'memory.swap.max', (above) => swapUsedPages(above) * PAGE_BYTES);
+  const allowed = leastRoom(
+    memcg,
+    ({ limits }) => limits['memory.swap.max'],
+    (above) => swapUsedPages(above) * PAGE_BYTES,
+  );
   return Math.min(free, Math.floor(allowed / PAGE_BYTES));
 }
 
@@ -68,11 +77,13 @@ export function swapIsHalfFull(
 
 function leastRoom(
   memcg: SimulatedMemcg,
-  limit: 'memory.max' | 'memory.swap.max',
-  used: (memcg: SimulatedMemcg) => number,
+  limitOf: (memcg: SimulatedMemcg) => number,
+  usedBy: (memcg: SimulatedMemcg) => number,
 ): number {
   let room = Infinity;
-  for (const above of memcg.toRoot())
-    if (above.limits[limit] !== Infinity) room = Math.min(room, above.limits[limit] - used(above));
+  for (const above of memcg.toRoot()) {
+    const limit = limitOf(above);
+    if (limit !== Infinity) room = Math.min(room, limit - usedBy(above));
+  }
   return Math.max(0, room);
 }

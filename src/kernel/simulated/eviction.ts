@@ -55,9 +55,9 @@ export class Eviction {
 
   /** What is in the oldest generation that has any of the type, among those the command names. */
   #oldest(type: PageType): Portion[] {
-    const named = this.#candidates(type).filter(({ place }) => place.seq <= this.minSeq);
-    const oldestSeq = named.reduce((least, { place }) => (place.seq < least ? place.seq : least), this.minSeq);
-    return named.filter(({ place }) => place.seq === oldestSeq);
+    const candidates = this.#candidates(type);
+    const oldestSeq = candidates.reduce((least, { place }) => (place.seq < least ? place.seq : least), this.minSeq);
+    return candidates.filter(({ place }) => place.seq === oldestSeq);
   }
 
   #candidates(type: PageType): Portion[] {

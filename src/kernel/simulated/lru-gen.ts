@@ -28,14 +28,13 @@ export class SimulatedLruGen implements LruGenInterface {
   async read(): Promise<LruGenMemcg[]> {
     this.faults.meet('readGenerations');
     const nowMs = this.world.settle();
-    const memcgs = [...this.world.tree.root.subtree()];
-    return memcgs.filter(isListed).map((memcg) => listing(memcg, nowMs));
+    return this.#listed().map((memcg) => listing(memcg, nowMs));
   }
 
   async readOne(path: string): Promise<LruGenMemcg | undefined> {
     this.faults.meet('readGenerations');
     const nowMs = this.world.settle();
-    const memcg = this.world.tree.at(path);
+    const memcg = this.world.tree.at(path) ?? this.#listed().findLast((removed) => removed.path === path);
     return memcg && listing(memcg, nowMs);
   }
 
@@ -69,7 +68,12 @@ export class SimulatedLruGen implements LruGenInterface {
     await this.hooks.afterEviction?.(command, freedPages);
   }
 
-  #age({ id, node, maxSeq }: AgingTarget): void {
+  #listed(): SimulatedMemcg[] {
+    return [...this.world.tree.root.subtree()].filter(isListed);
+  }
+
+  #age({ id, path, node, maxSeq }: AgingTarget): void {
+    this.world.tree.live(path);
     const nowMs = this.world.settle();
     const memcg = this.#addressed(id, node);
     const newest = memcg.on(node).maxSeq;

@@ -1,7 +1,7 @@
 import type { ProcessInterface } from '../kernel.js';
 import type { AddressRange } from '../pagemap.js';
 import { PAGE_BYTES, mib } from './bytes.js';
-import { roomBytes } from './charges.js';
+import { roomToKillBytes } from './charges.js';
 import type { Faults } from './faults.js';
 import type { SimulatedMemcg } from './memcg.js';
 import type { PageSet, Run } from './page-set.js';
@@ -46,7 +46,7 @@ export class SimulatedProcesses implements ProcessInterface {
       const first = run.first + (read - start) / PAGE_BYTES;
       const pages = (until - read) / PAGE_BYTES;
       if (run.place.kind === 'swap') {
-        if (pages * PAGE_BYTES > roomBytes(set.memcg)) {
+        if (pages * PAGE_BYTES > roomToKillBytes(set.memcg)) {
           this.world.oomKills.push({ pid, path: set.memcg.path });
           break;
         }

@@ -12,8 +12,8 @@ export interface Tree {
 export interface Machine {
   readonly kernel: Kernel;
   /** The absolute path of a file of the machine: `cgroup/…`, `proc/…`, `sys/…`, `debugfs/…`. */
-  file(path: string): string;
-  write(path: string, text: string | Buffer): void;
+  readonly file: (path: string) => string;
+  readonly write: (path: string, text: string | Buffer) => void;
 }
 
 /** The real kernel's code over a tree of files. Without more said: cgroup v2 mounted in full, kernel 6.12, pages of 4096 bytes. */

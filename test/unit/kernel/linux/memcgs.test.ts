@@ -35,11 +35,14 @@ void t.test('a cgroup without the memory controller is no memcg', async (t) => {
 });
 
 void t.test('no path leads out of the hierarchy', async (t) => {
-  const { kernel, write } = machine(t, { cgroup: memcg({ a: memcg() }) });
+  const { kernel, file, write } = machine(t, { cgroup: memcg({ a: memcg() }) });
   write('memory.stat', '');
+  mkdirSync(file('cgroup-other/a'), { recursive: true });
+  write('cgroup-other/a/memory.stat', '');
   const outside = [
     '..',
     '/..',
+    '-other/a',
     '/a/..',
     '/a/../..',
     '',
@@ -108,6 +111,15 @@ void t.test('knows it where only a part of the hierarchy is mounted', async (t) 
   t.equal(own('/docker/x/worker'), '/worker');
   t.equal(own('/docker/x'), '/');
   t.equal(own('/docker/xy'), '/', 'outside of the part');
+});
+
+void t.test('takes a mount made outside of our cgroup namespace for the whole hierarchy', async (t) => {
+  const { kernel } = machine(t, {
+    mountinfo: '31 23 0:28 /../.. @CGROUP@ rw - cgroup2 cgroup2 rw\n',
+    cgroup: memcg({ a: memcg() }),
+    debugfs: { lru_gen: 'memcg     2 /a\n node     0\n' },
+  });
+  t.match(await kernel.lruGen.readOne('/a'), { id: '2' });
 });
 
 void t.test('10,000 memcgs are listed in short turns', async (t) => {

@@ -22,10 +22,11 @@ void t.test('takes cgroup v2', async (t) => {
 });
 
 void t.test('prefers the mount that shows the whole hierarchy', async (t) => {
-  const mountinfo = `30 23 0:28 /part /somewhere/part rw - cgroup2 cgroup2 rw
+  const mountinfo = `30 23 0:28 /part @CGROUP@/part rw - cgroup2 cgroup2 rw
 31 23 0:28 / @CGROUP@ rw - cgroup2 cgroup2 rw
 `;
-  const { kernel } = machine(t, { mountinfo, cgroup: memcg({ a: memcg() }) });
+  const part = { 'cgroup.controllers': 'memory\n', 'memory.stat': '' };
+  const { kernel } = machine(t, { mountinfo, cgroup: memcg({ a: memcg(), part }) });
   t.ok(kernel.memcgs.at('/a'));
 });
 

@@ -67,6 +67,16 @@ void t.test('memory that was used between two agings only moves up once', async 
   t.match(await generationsOf(machine, '/test'), [{}, { filePages: pages(8) }, {}, {}]);
 });
 
+void t.test('a use that ended since the last aging still counts', async (t) => {
+  const clock = new SimulatedClock();
+  const machine = simulatedMachine({ clock });
+  const set = machine.anon('/test', { mib: 8, touchedEveryMs: 500, generationsDown: 3 });
+  await clock.advance(1000);
+  machine.touchEvery(set, undefined);
+  await age(machine, clock, '/test');
+  t.match(await generationsOf(machine, '/test'), [{}, {}, { anonPages: pages(8) }, {}]);
+});
+
 void t.test('page cache used through read() looks cold', async (t) => {
   const clock = new SimulatedClock();
   const machine = simulatedMachine({ clock });

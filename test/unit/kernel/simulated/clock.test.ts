@@ -26,6 +26,15 @@ void t.test('sleepers wake in the order in which they are due, each at its own t
   ]);
 });
 
+void t.test('sleepers that are due at the same time wake in the order in which they fell asleep', async (t) => {
+  const clock = new SimulatedClock();
+  const woken: string[] = [];
+  void clock.sleep(100).then(() => woken.push('first'));
+  void clock.sleep(100).then(() => woken.push('second'));
+  await clock.advance(100);
+  t.same(woken, ['first', 'second']);
+});
+
 void t.test('a loop that sleeps again and again runs as often as the time allows', async (t) => {
   const clock = new SimulatedClock();
   let turns = 0;

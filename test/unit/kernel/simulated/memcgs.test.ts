@@ -60,13 +60,30 @@ void t.test(
       { id: '0', nodes: [{ generations: [{}, {}, {}, { filePages: pages(8) }] }] },
     );
     t.equal((await machine.kernel.memory.stat('/pod')).fileBytes, mib(8));
-    t.equal(await machine.kernel.lruGen.readOne('/pod/zomb'), undefined, 'it is no live memcg');
-    const [refusal] = await machine.kernel.lruGen.age([{ id: '0', path: '/pod/zomb', node: 0, maxSeq: 3n }]);
-    t.match(refusal?.error, { cause: { code: 'EINVAL' } });
+    t.equal((await machine.kernel.lruGen.readOne('/pod/zomb'))?.id, '0');
+    t.match(
+      await machine.kernel.lruGen.age([
+        { id: '0', path: '/pod/zomb', node: 0, maxSeq: 3n },
+        { id: '0', path: '/pod', node: 0, maxSeq: 3n },
+      ]),
+      [{ error: { code: 'MEMCG_GONE' } }, { error: { code: 'KERNEL_REFUSED', cause: { code: 'EINVAL' } } }],
+      'no command can address it',
+    );
     machine.drop(left);
+    t.equal(await machine.kernel.lruGen.readOne('/pod/zomb'), undefined);
     t.notOk((await machine.kernel.lruGen.read()).some(({ path }) => path === '/pod/zomb'));
   },
 );
+
+void t.test('nobody uses the page cache of a removed memcg any more', async (t) => {
+  const clock = new SimulatedClock();
+  const machine = simulatedMachine({ clock, release: '6.12.0' });
+  const left = machine.file('/zomb', { mib: 8, touchedEveryMs: 500, generationsDown: 3 });
+  await evictOldest(machine, '/zomb', 'file', pages(8));
+  machine.rmdir('/zomb');
+  await clock.advance(5000);
+  t.equal(machine.where(left).storage, pages(8));
+});
 
 void t.test('a new memcg at the path of a removed one is not mistaken for it', async (t) => {
   const machine = simulatedMachine({ clock: new SimulatedClock(), release: '6.12.0' });

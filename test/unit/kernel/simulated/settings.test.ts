@@ -27,6 +27,8 @@ void t.test('memory that is free under the limits is what all of them leave', as
   t.equal(await memory.room('/pod/test'), mib(16));
   settings.write('/sys/fs/cgroup/pod/memory.max', String(mib(32)));
   t.equal(await memory.room('/pod/test'), mib(8));
+  settings.write('/sys/fs/cgroup/pod/test/memory.high', String(mib(4)));
+  t.equal(await memory.room('/pod/test'), mib(4));
   settings.write('/sys/fs/cgroup/pod/memory.max', String(mib(8)));
   t.equal(await memory.room('/pod/test'), 0);
 });

@@ -53,6 +53,22 @@ void t.test('swap-in frees the slots with memory.swap.max at 0', async (t) => {
   t.equal(await machine.kernel.memory.swapUsed('/test'), 0);
 });
 
+void t.test('swap-in frees the slots once the memcg has used half of its memory.swap.max', async (t) => {
+  for (const { max, kept } of [
+    { max: mib(128), kept: 0 },
+    { max: mib(129), kept: mib(64) },
+  ])
+    await t.test(`64 MiB in use of ${max / mib(1)}`, async (t) => {
+      const machine = machineWith();
+      const pid = machine.task('/test');
+      machine.anon('/test', { mib: 64, generationsDown: 3 });
+      await evictOldest(machine, '/test', 'anon', pages(64));
+      machine.kernel.settings.write('/sys/fs/cgroup/test/memory.swap.max', String(max));
+      await populateAll(machine, pid);
+      t.equal(await machine.kernel.memory.swapUsed('/test'), kept);
+    });
+});
+
 void t.test('swap-in frees the slots while the devices are more than half full', async (t) => {
   const machine = machineWith({ swapBytes: mib(64) });
   const pid = machine.task('/test');
@@ -137,6 +153,17 @@ void t.test('only the swapped ranges of a process are listed, lowest first', asy
   t.same(sizes, [mib(4), mib(8)]);
 });
 
+void t.test('memory that is charged to several memcgs is listed by address all the same', async (t) => {
+  const machine = machineWith();
+  machine.memcg('/listed-first');
+  const pid = machine.task('/test');
+  machine.anon('/test', { mib: 4, pid, generationsDown: 3 });
+  machine.anon('/listed-first', { mib: 8, pid, generationsDown: 3 });
+  for (const path of ['/test', '/listed-first']) await evictOldest(machine, path, 'anon', pages(8));
+  const sizes = (await rangesOf(machine, pid)).map(({ start, end }) => end - start);
+  t.same(sizes, [mib(4), mib(8)]);
+});
+
 void t.test('part of a range can be populated', async (t) => {
   const machine = machineWith();
   const pid = machine.task('/test');
@@ -197,11 +224,15 @@ void t.test('populating beyond memory.max, of an ancestor too, is noted as a kil
 void t.test('swapped shared memory does not show in pagemap', async (t) => {
   const machine = machineWith();
   const pid = machine.task('/test');
-  machine.anon('/test', { mib: 8, shmem: true, generationsDown: 3 });
+  const shared = machine.anon('/test', { mib: 8, shmem: true, generationsDown: 3 });
   t.match(await machine.kernel.memory.stat('/test'), { anonBytes: 0, fileBytes: mib(8), shmemBytes: mib(8) });
   await evictOldest(machine, '/test', 'anon', pages(8));
   t.equal(await machine.kernel.memory.swapUsed('/test'), mib(8));
   t.same(await rangesOf(machine, pid), []);
+  const start = shared.nature.mapping?.address ?? 0;
+  machine.exit(pid);
+  t.equal(machine.where(shared).swap, pages(8), 'it outlives its process');
+  t.equal(await machine.kernel.processes.populate(pid, { start, end: start + mib(8) }), 0);
 });
 
 void t.test('zswap takes what is swapped out, unless memory.zswap.max is 0', async (t) => {

@@ -1,0 +1,77 @@
+/*
+ * Latency of open + read + close of one file, as a shell's cat sees it but for the process.
+ *
+ *   latency FILE ROUNDS CLIENTS      prints: p50_us p99_us per_second
+ *   latency FILE 0 1 SECONDS         the same, for so many seconds
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static double now_us(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1e6 + now.tv_nsec / 1e3;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	float difference = *(const float *)a - *(const float *)b;
+	return (difference > 0) - (difference < 0);
+}
+
+static float once(const char *file)
+{
+	char text[65536];
+	double start_us = now_us();
+	int fd = open(file, O_RDONLY);
+	if (fd < 0 || read(fd, text, sizeof text) <= 0) {
+		perror(file);
+		exit(1);
+	}
+	close(fd);
+	return now_us() - start_us;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 4) {
+		fprintf(stderr, "usage: latency FILE ROUNDS CLIENTS [SECONDS]\n");
+		return 2;
+	}
+	size_t rounds = atol(argv[2]), clients = atol(argv[3]);
+	double seconds = argc > 4 ? atof(argv[4]) : 0;
+	if (seconds)
+		rounds = 1000000;
+	float *us = mmap(NULL, rounds * clients * sizeof *us, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t *done = mmap(NULL, clients * sizeof *done, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	double start_us = now_us();
+	for (size_t client = 0; client < clients; client++) {
+		if (fork())
+			continue;
+		for (int warm = 0; warm < 20; warm++)
+			once(argv[1]);
+		for (size_t round = 0; round < rounds && (!seconds || now_us() - start_us < seconds * 1e6); round++)
+			us[client * rounds + done[client]++] = once(argv[1]);
+		_exit(0);
+	}
+	int status, failed = 0;
+	while (wait(&status) > 0)
+		failed |= status;
+	if (failed)
+		return 1;
+	double took_us = now_us() - start_us;
+	size_t all = 0;
+	for (size_t client = 0; client < clients; client++)
+		for (size_t round = 0; round < done[client]; round++)
+			us[all++] = us[client * rounds + round];
+	qsort(us, all, sizeof *us, ascending);
+	printf("%.1f %.1f %.0f\n", us[all / 2], us[all * 99 / 100], all / took_us * 1e6);
+	return 0;
+}

@@ -1,0 +1,46 @@
+import type { LruGenMemcg } from '../kernel/lru-gen.js';
+import { pagesUpTo } from './coldness.js';
+import { type ColdPages, generationsOf, pagesField } from './reclaim-plan.js';
+
+/** Cold pages that a run works on, generation by generation. */
+export interface Vein {
+  readonly cold: ColdPages;
+  /** Proven pages not yet freed. */
+  leftPages: number;
+  /** The generation being evicted: the oldest that has pages of the type. */
+  seq: bigint;
+  /** Pages in the generations after `seq` before its eviction: more of them afterwards are pages the kernel spared. */
+  youngerPages: number;
+  /** Anon pages listed up to `seq` before the last step. */
+  anonListed: number;
+  careful: boolean;
+}
+
+/** A generation with fewer pages is not worth another wait: less than a batch of the kernel's. */
+export const fewPages = 64;
+/** A vein at its oldest generation. */
+export function openVein(cold: ColdPages, listed: LruGenMemcg): Vein {
+  const vein: Vein = { cold, leftPages: cold.pages, seq: -1n, youngerPages: 0, anonListed: Infinity, careful: false };
+  openOldest(vein, listed);
+  return vein;
+}
+
+/** Turns a vein to its oldest generation that has pages of its type, at the newest to the newest proven. Answers the pages there. */
+export function openOldest(vein: Vein, listed: LruGenMemcg): number {
+  const field = pagesField(vein.cold.type);
+  const proven = generationsOf(listed, vein.cold.node).filter(
+    (one) => one.seq > vein.seq && one.seq <= vein.cold.newestSeq,
+  );
+  const oldest = proven.find((one) => one[field] >= fewPages) ?? proven.at(-1);
+  vein.seq = oldest?.seq ?? vein.cold.newestSeq;
+  vein.youngerPages = youngerPages(vein, listed);
+  vein.anonListed = Infinity;
+  return oldest?.[field] ?? 0;
+}
+
+/** Pages of the vein's type in proven generations after its present one. */
+export function youngerPages(vein: Vein, listed: LruGenMemcg): number {
+  const generations = generationsOf(listed, vein.cold.node);
+  const field = pagesField(vein.cold.type);
+  return pagesUpTo(generations, vein.cold.newestSeq, field) - pagesUpTo(generations, vein.seq, field);
+}
