@@ -20,7 +20,7 @@ export async function main(args: readonly string[] = hideBin(process.argv)): Pro
     .completion()
     .exitProcess(false)
     .fail((message: string | null, failure: Error | undefined) => {
-      throw failure ?? new UsageError(message ?? 'wrong usage');
+      throw message ? new UsageError(message) : failure;
     });
   try {
     await parser.parseAsync();

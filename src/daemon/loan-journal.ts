@@ -45,10 +45,11 @@ export function settleOldLoans(stateDir: StateDir, settings: SettingInterface, l
   }
 }
 
-/** The loans of a journal; lines that are cut short name no file and are left out. */
+/** The loans of a journal; lines that are cut short name no file and are left out. A file's name may have tabs in it, a value has none. */
 export function parseLoans(text: string): Loan[] {
   return text.split('\n').flatMap((line) => {
-    const [value, file] = line.split('\t');
-    return value && file?.startsWith('/') ? [{ value, file }] : [];
+    const tab = line.indexOf('\t');
+    const [value, file] = [line.slice(0, tab), line.slice(tab + 1)];
+    return tab > 0 && file.startsWith('/') ? [{ value, file }] : [];
   });
 }

@@ -3,29 +3,31 @@ import { z } from 'zod';
 import { sentenceOf, systemErrno } from '../errors.js';
 import type { Engine } from '../engine/engine.js';
 import { ledgerRows } from '../engine/ledger.js';
-import { fromText, toText } from '../kernel/text.js';
 import type { Log } from '../log.js';
 
-const count = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
+const count = z.int().min(0);
+const unsigned32 = count.max(0xffff_ffff);
 const unsigned64 = z
   .string()
   .regex(/^\d{1,20}$/)
-  .transform((text) => BigInt(text));
+  .transform((text) => BigInt(text))
+  .refine((number) => number < 2n ** 64n);
 
 /** The form of the state file. Identities of memcgs (inodes) hold within one boot, so it names the boot. */
 const stateSchema = z.strictObject({
   version: z.literal(1),
   boot: z.string(),
   global: z.strictObject({
-    flags: count,
-    batch: count.min(1),
+    flags: unsigned32,
+    batch: unsigned32.min(1),
     hierarchy: z.literal([0, 1]),
-    mode: count,
+    mode: unsigned32,
     agePeriods: count.max(255),
     nonrotAgePeriods: count.max(255),
   }),
   memcgs: z.array(
     z.strictObject({
+      /** One character a byte, as in the engine: names need not be UTF-8. */
       path: z.string(),
       inode: unsigned64,
       bytes: z.partialRecord(z.enum(ledgerRows), count).optional(),
@@ -69,7 +71,7 @@ export class SavedState {
       return this.log.info({ file: this.file }, 'the saved state is of another boot: all counters start at zero');
     Object.assign(this.engine.global, state.global);
     for (const { path, inode, bytes, controls } of state.memcgs) {
-      const memcg = { path: fromText(path), inode };
+      const memcg = { path, inode };
       if (!this.engine.isLive(memcg)) continue;
       if (bytes) this.engine.ledger.add(memcg, bytes);
       if (controls) this.engine.controls.set(memcg, controls);
@@ -102,10 +104,10 @@ export class SavedState {
   #state(): State {
     const memcgs = new Map<bigint, State['memcgs'][number]>();
     for (const { memcg, bytes } of this.engine.ledger.accounts())
-      memcgs.set(memcg.inode, { path: toText(memcg.path), inode: String(memcg.inode), bytes });
+      memcgs.set(memcg.inode, { path: memcg.path, inode: String(memcg.inode), bytes });
     for (const { memcg, controls } of this.engine.controls.entries()) {
       const { flags, size, agePeriods, lastAgePeriods } = controls;
-      const known = memcgs.get(memcg.inode) ?? { path: toText(memcg.path), inode: String(memcg.inode) };
+      const known = memcgs.get(memcg.inode) ?? { path: memcg.path, inode: String(memcg.inode) };
       known.controls = { flags: String(flags), size: String(size), agePeriods, lastAgePeriods };
       memcgs.set(memcg.inode, known);
     }

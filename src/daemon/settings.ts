@@ -3,6 +3,8 @@ import { ColdpgsError } from '../errors.js';
 import type { EngineSettings } from '../engine/engine.js';
 import { dialects } from '../files/dialect.js';
 
+const wholeSeconds = 'must be whole seconds, 0 to 65535';
+
 const permissions = z
   .string()
   .regex(/^0?[0-7]{3}$/, 'must be three octal digits, for example 0640')
@@ -10,11 +12,11 @@ const permissions = z
 
 /** Everything that can be set at start, by the name of its command line option, with defaults and ranges. */
 export const settingsSchema = z.strictObject({
-  'scan-period': z.coerce
-    .number()
-    .int('must be whole seconds')
-    .min(0)
-    .max(65535)
+  'scan-period': z
+    .string()
+    .regex(/^\d+$/, wholeSeconds)
+    .transform(Number)
+    .pipe(z.number(wholeSeconds).max(65535, wholeSeconds))
     .default(15)
     .describe('length of a scan period in seconds, the unit of thresholds; 0 is off'),
   'log-level': z

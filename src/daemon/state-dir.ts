@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { ColdpgsError, systemErrno } from '../errors.js';
 
 /** The folder with the saved state, claimed by one daemon at a time. */
@@ -9,7 +9,7 @@ export class StateDir {
   /** Makes the folder if need be and claims it. Throws STATE_IN_USE when a live daemon has it, BAD_SETTING when it cannot be used. */
   static claim(path: string): StateDir {
     try {
-      mkdirSync(path, { recursive: true, mode: 0o700 });
+      makeFolder(resolve(path));
       const holder = StateDir.#holder(path);
       if (holder !== undefined)
         throw new ColdpgsError(
@@ -43,6 +43,13 @@ export class StateDir {
     const [pid = '', start] = readIfThere(join(path, 'daemon')).trim().split(' ');
     return /^\d+$/.test(pid) && start !== undefined && startOf(Number(pid)) === start ? Number(pid) : undefined;
   }
+}
+
+/** Not Node's recursive mkdir: that never ends where a file system answers ENOENT although the parent is there (/proc). */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
 }
 
 function readIfThere(file: string): string {

@@ -24,8 +24,7 @@ export class BorrowedSettings {
   ) {}
 
   /**
-   * Sets `file` to `value` until the returned function is called. Throws KERNEL_REFUSED, or what the journal throws; then nothing is
-   * changed, and a loan that the journal still names is harmless: it holds the value that is there.
+   * Sets `file` to `value` until the returned function is called. Throws KERNEL_REFUSED, or what the journal throws; then nothing is changed.
    */
   borrow(file: string, value: string): () => void {
     const loan = this.#loans.get(file);
@@ -33,14 +32,7 @@ export class BorrowedSettings {
     else {
       const original = this.settings.read(file);
       if (original === undefined || original === value) return () => undefined;
-      this.#loans.set(file, { value: original, borrowers: 1 });
-      try {
-        this.#note();
-        this.settings.write(file, value);
-      } catch (refusal) {
-        this.#loans.delete(file);
-        throw refusal;
-      }
+      this.#take(file, original, value);
     }
     let returned = false;
     return () => {
@@ -60,6 +52,20 @@ export class BorrowedSettings {
       }
     this.#note();
     return failures;
+  }
+
+  #take(file: string, original: string, value: string): void {
+    this.#loans.set(file, { value: original, borrowers: 1 });
+    let noted = false;
+    try {
+      this.#note();
+      noted = true;
+      this.settings.write(file, value);
+    } catch (failure) {
+      this.#loans.delete(file);
+      if (noted) this.#note();
+      throw failure;
+    }
   }
 
   #giveBack(file: string): void {

@@ -18,6 +18,7 @@ import {
   modeOfFlags,
 } from './controls.js';
 import { Eviction, type PageType } from './eviction.js';
+import { EvictionSteps } from './eviction-steps.js';
 import { Ledger, type LedgerBytes } from './ledger.js';
 import { Problems } from './problems.js';
 import { Reclaim } from './reclaim.js';
@@ -76,15 +77,10 @@ export class Engine {
     this.problems = new Problems(log);
     this.borrowed = new BorrowedSettings(kernel.settings, journal);
     this.#turns = new Turns(settings.runsAtOnce);
-    this.#reclaim = new Reclaim(
-      kernel,
-      clock,
-      new Eviction(kernel, clock),
-      this.#census,
-      this.ledger,
-      capabilities.anonOnlyEviction,
-      log,
-    );
+    const { anonOnlyEviction } = capabilities;
+    const eviction = new Eviction(kernel, clock, anonOnlyEviction);
+    const steps = new EvictionSteps(kernel, clock, eviction, this.ledger, anonOnlyEviction, log);
+    this.#reclaim = new Reclaim(kernel, clock, eviction, steps, this.#census, log);
     this.#swapin = new Swapin(kernel, clock, this.ledger, this.borrowed, log);
     this.#aging = new Aging(kernel, clock, this.#census, log, {
       periodMs: () => settings.scanPeriodMs,

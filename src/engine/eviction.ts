@@ -33,6 +33,7 @@ export class Eviction {
   constructor(
     private readonly kernel: Kernel,
     private readonly clock: Clock,
+    private readonly anonOnlyEviction: boolean,
   ) {}
 
   /** Runs one command and measures it. `pages` is what may be freed at most, but for one batch of the kernel's. */
@@ -53,11 +54,26 @@ export class Eviction {
       const freedPages = freedBetween(before, after, target.type, this.kernel.pageBytes);
       return {
         freedPages,
-        rows: rowsOf(before, after, target.type, freedPages, this.kernel.pageBytes),
+        rows: this.#rows(before, after, target.type, freedPages),
         refaultPages: refaultsOf(after, target.type),
         tookMs,
       };
     });
+  }
+
+  /** Freed pages by row. Where the kernel cannot evict anon alone, page cache that fell meanwhile is booked as what it is. */
+  #rows(before: MemoryStat, after: MemoryStat, type: PageType, freedPages: number): LedgerBytes {
+    const { pageBytes } = this.kernel;
+    if (type === 'file') return { 'pagecache dropped': freedPages * pageBytes };
+    const fileFellPages = Math.max(0, (before.fileBytes - after.fileBytes) / pageBytes);
+    const filePages = this.anonOnlyEviction ? 0 : Math.min(freedPages, fileFellPages);
+    const toZswapPages = Math.max(0, (after.zswapOutPages ?? 0) - (before.zswapOutPages ?? 0));
+    const zswapPages = Math.min(freedPages - filePages, toZswapPages);
+    return {
+      'pagecache dropped': filePages * pageBytes,
+      'anon zswap out': zswapPages * pageBytes,
+      'anon swap out': (freedPages - filePages - zswapPages) * pageBytes,
+    };
   }
 
   /** Cumulative refaults of a type in a memcg and its descendants, in pages. */
@@ -76,19 +92,4 @@ function freedBetween(before: MemoryStat, after: MemoryStat, type: PageType, pag
     return Math.max(0, after.stealPages - before.stealPages);
   const field = type === 'anon' ? 'anonBytes' : 'fileBytes';
   return Math.max(0, (before[field] - after[field]) / pageBytes);
-}
-
-function rowsOf(
-  before: MemoryStat,
-  after: MemoryStat,
-  type: PageType,
-  freedPages: number,
-  pageBytes: number,
-): LedgerBytes {
-  if (type === 'file') return { 'pagecache dropped': freedPages * pageBytes };
-  const toZswapPages = Math.min(freedPages, Math.max(0, (after.zswapOutPages ?? 0) - (before.zswapOutPages ?? 0)));
-  return {
-    'anon zswap out': toZswapPages * pageBytes,
-    'anon swap out': (freedPages - toZswapPages) * pageBytes,
-  };
 }

@@ -1,16 +1,14 @@
-import { ColdpgsError, sentenceOf, systemErrno } from '../errors.js';
+import { ColdpgsError } from '../errors.js';
 import type { Clock } from '../kernel/clock.js';
 import type { Kernel, Memcg } from '../kernel/kernel.js';
-import type { LruGenMemcg } from '../kernel/lru-gen.js';
 import { toText } from '../kernel/text.js';
 import type { Log } from '../log.js';
 import type { Census } from './census.js';
-import { pagesUpTo } from './coldness.js';
 import type { Eviction, PageType } from './eviction.js';
-import type { Ledger } from './ledger.js';
+import type { EvictionSteps } from './eviction-steps.js';
 import { cameBackAtOnce, cameBackSome, judgeProbe } from './probe.js';
-import { generationsOf, planReclaim, type ReclaimPlan } from './reclaim-plan.js';
-
+import { planReclaim, type ReclaimPlan } from './reclaim-plan.js';
+import { type ReclaimRequest, type Run, startRun } from './run.js';
 import { fewPages, openOldest, openVein, type Vein, youngerPages } from './vein.js';
 
 /** How careful a run is. The defaults are measured (docs/precision.md). */
@@ -36,17 +34,6 @@ export const defaultPace: ReclaimPace = {
   carefulStepPages: 1024,
 };
 
-export interface ReclaimRequest {
-  readonly memcg: Memcg;
-  readonly agePeriods: number;
-  readonly periodMs: number;
-  /** Infinity where the amount is not limited. */
-  readonly limitBytes: number;
-  /** In the order of the module: anon before file. */
-  readonly types: readonly PageType[];
-  readonly stepPages: number;
-}
-
 export interface ReclaimOutcome {
   readonly freedBytes: number;
   /** Time inside eviction commands, and time waited for grace and probes. */
@@ -54,22 +41,6 @@ export interface ReclaimOutcome {
   readonly waitedMs: number;
   /** Why less was done than asked, as sentences; empty when all that was proven cold went. */
   readonly shortfalls: readonly string[];
-}
-
-/** One run of one memcg: what it may still free, and what it has done. */
-interface Run {
-  readonly request: ReclaimRequest;
-  readonly signal: AbortSignal;
-  leftPages: number;
-  freedPages: number;
-  evictionMs: number;
-  waitedMs: number;
-  readonly shortfalls: string[];
-}
-
-interface Step {
-  readonly freedPages: number;
-  readonly refaultPages: number;
 }
 
 /** Four generations have at most two that can be evicted; the kernel may add one or two during a long run. */
@@ -89,9 +60,8 @@ export class Reclaim {
     private readonly kernel: Kernel,
     private readonly clock: Clock,
     private readonly eviction: Eviction,
+    private readonly steps: EvictionSteps,
     private readonly census: Census,
-    private readonly ledger: Ledger,
-    private readonly anonOnlyEviction: boolean,
     private readonly log: Log,
     private readonly pace: ReclaimPace = defaultPace,
   ) {}
@@ -101,15 +71,7 @@ export class Reclaim {
    * Throws MEMCG_GONE, KERNEL_REFUSED, or CANCELLED when `signal` is aborted; what was freed until then is in the ledger.
    */
   async run(request: ReclaimRequest, signal: AbortSignal): Promise<ReclaimOutcome> {
-    const run: Run = {
-      request,
-      signal,
-      leftPages: Math.floor(request.limitBytes / this.kernel.pageBytes),
-      freedPages: 0,
-      evictionMs: 0,
-      waitedMs: 0,
-      shortfalls: [],
-    };
+    const run = startRun(request, this.kernel.pageBytes, signal);
     let veins = await this.#openVeins(run);
     await this.#probe(
       run,
@@ -134,25 +96,18 @@ export class Reclaim {
     let plan = await this.#plan(run);
     const graceLeftMs = this.pace.graceMs - plan.sinceAgingMs;
     if (plan.cold.length > 0 && graceLeftMs > 0) {
-      await this.#wait(run, graceLeftMs);
+      await this.steps.wait(run, graceLeftMs);
       plan = await this.#plan(run);
     }
     run.shortfalls.push(...nothingProven(run.request, plan));
-    const listed = await this.#listed(run.request.memcg);
+    const listed = await this.steps.listed(run.request.memcg);
     return plan.cold.map((cold) => openVein(cold, listed));
   }
 
   async #plan(run: Run): Promise<ReclaimPlan> {
     const { memcg, types, agePeriods, periodMs } = run.request;
-    const listed = await this.#listed(memcg);
+    const listed = await this.steps.listed(memcg);
     return planReclaim(listed, types, agePeriods * periodMs, this.census, this.clock.nowMs());
-  }
-
-  async #listed(memcg: Memcg): Promise<LruGenMemcg> {
-    const listed = await this.kernel.lruGen.readOne(memcg.path);
-    if (!listed || listed.id === '0' || this.kernel.memcgs.at(memcg.path)?.inode !== memcg.inode)
-      throw new ColdpgsError('MEMCG_GONE', 'ENOENT', `Memcg ${toText(memcg.path)} was removed.`);
-    return listed;
   }
 
   /**
@@ -162,11 +117,11 @@ export class Reclaim {
   async #moveOn(run: Run, veins: readonly Vein[]): Promise<Vein[]> {
     const open = veins.filter((vein) => vein.leftPages > 0 && vein.seq < vein.cold.newestSeq);
     if (open.length === 0 || run.leftPages <= 0 || run.signal.aborted) return [];
-    const listed = await this.#listed(run.request.memcg);
+    const listed = await this.steps.listed(run.request.memcg);
     const spared = open.filter((vein) => youngerPages(vein, listed) > vein.youngerPages + fewPages);
     const next = open.filter((vein) => openOldest(vein, listed) >= fewPages);
     if (spared.some((vein) => next.includes(vein))) {
-      await this.#wait(run, this.pace.sparedGraceMs);
+      await this.steps.wait(run, this.pace.sparedGraceMs);
       await this.#probe(
         run,
         next.filter((vein) => vein.cold.type === 'file'),
@@ -185,11 +140,11 @@ export class Reclaim {
         const refaultsBefore = await this.eviction.refaults(memcg, type);
         let freedPages = 0;
         for (const vein of veins.filter((one) => one.cold.type === type))
-          freedPages += (await this.#step(run, vein, this.pace.probePages)).freedPages;
+          freedPages += (await this.steps.step(run, vein, this.pace.probePages)).freedPages;
         probed.set(type, { freedPages, refaultsBefore });
       }
       if (run.signal.aborted || [...probed.values()].every(({ freedPages }) => freedPages === 0)) return;
-      await this.#wait(run, this.pace.probeWaitMs);
+      await this.steps.wait(run, this.pace.probeWaitMs);
       const again: PageType[] = [];
       for (const [type, { freedPages, refaultsBefore }] of probed) {
         const refaults = (await this.eviction.refaults(memcg, type)) - refaultsBefore;
@@ -217,7 +172,7 @@ export class Reclaim {
     let unwatchedPages = 0;
     for (let emptySteps = 0; emptySteps < 2;) {
       if (run.signal.aborted || run.leftPages <= 0 || vein.leftPages <= 0) return;
-      const step = await this.#step(
+      const step = await this.steps.step(
         run,
         vein,
         vein.careful ? Math.min(stepPages, this.pace.carefulStepPages) : stepPages,
@@ -225,7 +180,7 @@ export class Reclaim {
       emptySteps = step.freedPages === 0 ? emptySteps + 1 : 0;
       unwatchedPages += step.freedPages;
       if (!vein.careful && !cameBackSome(unwatchedPages, step.refaultPages - refaultsSeen)) continue;
-      await this.#wait(run, this.pace.probeWaitMs);
+      await this.steps.wait(run, this.pace.probeWaitMs);
       const refaults = await this.eviction.refaults(memcg, type);
       if (cameBackAtOnce(unwatchedPages, refaults - refaultsSeen)) {
         this.#goodProbes.delete(probeKey(run, type));
@@ -238,47 +193,6 @@ export class Reclaim {
       refaultsSeen = refaults;
       unwatchedPages = 0;
     }
-  }
-
-  /** One eviction command of at most `pages`, with the run's books kept. A refusal that the kernel's own agings explain is an empty step. */
-  async #step(run: Run, vein: Vein, pages: number): Promise<Step> {
-    const { memcg } = run.request;
-    const { id, node, type } = vein.cold;
-    const asked = Math.min(pages, run.leftPages, vein.leftPages, await this.#mayAsk(run, vein));
-    if (asked <= 0) return { freedPages: 0, refaultPages: await this.eviction.refaults(memcg, type) };
-    try {
-      const step = await this.eviction.evict(memcg, { id, node, seq: vein.seq, type }, asked, run.signal);
-      this.ledger.add(memcg, step.rows);
-      vein.leftPages -= step.freedPages;
-      run.leftPages -= step.freedPages;
-      run.freedPages += step.freedPages;
-      run.evictionMs += step.tookMs;
-      return step;
-    } catch (failure) {
-      if (!(failure instanceof ColdpgsError) || systemErrno(failure.cause) !== 'EINVAL') throw failure;
-      await this.#listed(memcg);
-      this.log.debug({ memcg: toText(memcg.path), failure: sentenceOf(failure) }, 'eviction step refused');
-      return { freedPages: 0, refaultPages: await this.eviction.refaults(memcg, type) };
-    }
-  }
-
-  /**
-   * Before 6.16 the kernel turns to file when a generation has no anon left that it can take. So there never more is asked than is
-   * listed, and nothing once the list is short or no longer falls.
-   */
-  async #mayAsk(run: Run, vein: Vein): Promise<number> {
-    if (vein.cold.type === 'file' || this.anonOnlyEviction) return Infinity;
-    const listed = await this.#listed(run.request.memcg);
-    const anonPages = pagesUpTo(generationsOf(listed, vein.cold.node), vein.seq, 'anonPages');
-    if (anonPages < fewPages || anonPages >= vein.anonListed) return 0;
-    vein.anonListed = anonPages;
-    return anonPages;
-  }
-
-  async #wait(run: Run, ms: number): Promise<void> {
-    const startMs = this.clock.nowMs();
-    await this.clock.sleep(ms, run.signal);
-    run.waitedMs += this.clock.nowMs() - startMs;
   }
 
   #isFresh(run: Run, type: PageType): boolean {

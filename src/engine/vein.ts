@@ -11,16 +11,17 @@ export interface Vein {
   seq: bigint;
   /** Pages in the generations after `seq` before its eviction: more of them afterwards are pages the kernel spared. */
   youngerPages: number;
-  /** Anon pages listed up to `seq` before the last step. */
-  anonListed: number;
+  /** Anon pages that a command may ask for where the kernel cannot evict anon alone. */
+  anonAskPages: number;
   careful: boolean;
 }
 
 /** A generation with fewer pages is not worth another wait: less than a batch of the kernel's. */
 export const fewPages = 64;
+
 /** A vein at its oldest generation. */
 export function openVein(cold: ColdPages, listed: LruGenMemcg): Vein {
-  const vein: Vein = { cold, leftPages: cold.pages, seq: -1n, youngerPages: 0, anonListed: Infinity, careful: false };
+  const vein: Vein = { cold, leftPages: cold.pages, seq: -1n, youngerPages: 0, anonAskPages: fewPages, careful: false };
   openOldest(vein, listed);
   return vein;
 }
@@ -34,7 +35,6 @@ export function openOldest(vein: Vein, listed: LruGenMemcg): number {
   const oldest = proven.find((one) => one[field] >= fewPages) ?? proven.at(-1);
   vein.seq = oldest?.seq ?? vein.cold.newestSeq;
   vein.youngerPages = youngerPages(vein, listed);
-  vein.anonListed = Infinity;
   return oldest?.[field] ?? 0;
 }
 

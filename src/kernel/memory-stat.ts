@@ -4,6 +4,10 @@ export interface MemoryStat {
   /** Page cache, shmem included. */
   readonly fileBytes: number;
   readonly shmemBytes: number;
+  /** Anonymous pages that have a copy in swap and are in memory all the same. */
+  readonly swapCachedBytes: number;
+  /** Pages being written, to files and to swap. */
+  readonly writebackBytes: number;
   readonly unevictableBytes: number;
   /** 0 on cgroup v1, which does not say. */
   readonly slabReclaimableBytes: number;
@@ -25,6 +29,8 @@ export function parseMemoryStatV2(text: string): MemoryStat {
     anonBytes: counters.get('anon') ?? 0,
     fileBytes: counters.get('file') ?? 0,
     shmemBytes: counters.get('shmem') ?? 0,
+    swapCachedBytes: counters.get('swapcached') ?? 0,
+    writebackBytes: counters.get('file_writeback') ?? 0,
     unevictableBytes: counters.get('unevictable') ?? 0,
     slabReclaimableBytes: counters.get('slab_reclaimable') ?? 0,
     refaultFilePages: counters.get('workingset_refault_file') ?? 0,
@@ -42,6 +48,8 @@ export function parseMemoryStatV1(text: string): MemoryStat {
     anonBytes: counters.get('rss') ?? 0,
     fileBytes: counters.get('cache') ?? 0,
     shmemBytes: counters.get('shmem') ?? 0,
+    swapCachedBytes: counters.get('swapcached') ?? 0,
+    writebackBytes: counters.get('writeback') ?? 0,
     unevictableBytes: counters.get('unevictable') ?? 0,
     slabReclaimableBytes: 0,
     refaultFilePages: counters.get('workingset_refault_file') ?? 0,

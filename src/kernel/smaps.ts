@@ -7,15 +7,19 @@ const FLAGS = /^VmFlags:(.*)$/;
 /** Mappings of devices and of bare page frames (VM_IO, VM_PFNMAP): reading them may have effects, and they hold no swap. */
 const UNTOUCHABLE_FLAGS = ['io', 'pf'];
 
+interface OpenMapping {
+  readonly range: AddressRange | undefined;
+  swapped: boolean;
+  untouchable: boolean;
+}
+
 /**
  * Finds the mappings with swapped-out pages in the text of /proc/PID/smaps, in pieces of any size. pagemap alone would do, but mappings
  * are sparse and huge, and pagemap has an entry for every page of them.
  */
 export class SwappedMappingParser {
   #rest = '';
-  #range: AddressRange | undefined;
-  #swapped = false;
-  #untouchable = false;
+  #open: OpenMapping | undefined;
 
   /** Takes the next piece of text (latin1); answers the mappings with swapped-out pages that are complete with it. */
   push(piece: string): AddressRange[] {
@@ -26,27 +30,31 @@ export class SwappedMappingParser {
 
   /** Ends the text; answers the last mapping if it has swapped-out pages. */
   end(): AddressRange[] {
+    const last = this.#open;
     this.#rest = '';
-    return this.#finish(undefined);
+    this.#open = undefined;
+    return wanted(last);
   }
 
+  /** Takes one line; answers the mapping that it ends. */
   #take(line: string): AddressRange[] {
     const header = HEADER.exec(line);
-    if (header !== null) return this.#finish(rangeOf(header));
+    if (header !== null) {
+      const finished = this.#open;
+      this.#open = { range: rangeOf(header), swapped: false, untouchable: false };
+      return wanted(finished);
+    }
+    if (this.#open === undefined) return [];
     const swap = SWAP.exec(line);
-    if (swap !== null) this.#swapped = Number(swap[1]) > 0;
+    if (swap !== null) this.#open.swapped = Number(swap[1]) > 0;
     const flags = FLAGS.exec(line)?.[1]?.split(' ');
-    if (flags !== undefined) this.#untouchable = UNTOUCHABLE_FLAGS.some((flag) => flags.includes(flag));
+    if (flags !== undefined) this.#open.untouchable = UNTOUCHABLE_FLAGS.some((flag) => flags.includes(flag));
     return [];
   }
+}
 
-  #finish(next: AddressRange | undefined): AddressRange[] {
-    const complete = this.#range !== undefined && this.#swapped && !this.#untouchable ? [this.#range] : [];
-    this.#range = next;
-    this.#swapped = false;
-    this.#untouchable = false;
-    return complete;
-  }
+function wanted(mapping: OpenMapping | undefined): AddressRange[] {
+  return mapping?.range !== undefined && mapping.swapped && !mapping.untouchable ? [mapping.range] : [];
 }
 
 /** The range of a header line, or undefined for one that cannot be read: [vsyscall] lies above 2^53, where numbers are not exact. */

@@ -28,6 +28,8 @@ export class SimulatedMemory implements MemoryInterface {
     return {
       anonBytes: resident(({ nature }) => nature.type === 'anon' && !nature.shmem),
       fileBytes: resident(({ nature }) => nature.type === 'file' || nature.shmem),
+      swapCachedBytes: 0,
+      writebackBytes: 0,
       shmemBytes: resident(({ nature }) => nature.shmem),
       unevictableBytes: resident(({ nature }) => nature.mlocked),
       slabReclaimableBytes: counted.reduce((sum, below) => sum + below.slabReclaimableBytes, 0),

@@ -41,12 +41,9 @@ void t.test('the scan period may be 0 (off) to 65535', async (t) => {
 
 void t.test('each wrong value is refused by name, with what was given and what is allowed', async (t) => {
   const wrong: [name: string, given: unknown, allowed: RegExp][] = [
-    ['scan-period', '-1', />=0/],
-    ['scan-period', '65536', /<=65535/],
-    ['scan-period', '1.5', /whole seconds/],
-    ['scan-period', 'soon', /expected number/],
-    ['scan-period', '', /whole seconds|number/],
-    ['scan-period', '0x10', /whole seconds|number/],
+    ...['-1', '65536', '1.5', 'soon', '', ' 5', '0x10', '1e3', '9'.repeat(400)].map(
+      (given): [string, unknown, RegExp] => ['scan-period', given, /must be whole seconds, 0 to 65535/],
+    ),
     ['log-level', 'loud', /"debug"/],
     ['state-dir', '', />=1 char/],
     ['dialect', '3.0', /"2.5"\|"doc"/],

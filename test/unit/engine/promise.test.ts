@@ -71,6 +71,8 @@ async function run(release: string, steps: readonly Step[]): Promise<number> {
         const listed = await machine.kernel.lruGen.readOne('/test');
         const maxSeq = listed?.nodes[0]?.generations.at(-1)?.seq ?? 0n;
         await machine.kernel.lruGen.age([{ id: listed?.id ?? '', path: '/test', node: 0, maxSeq }]);
+        // A use in the very millisecond of an aging would count as before it.
+        await clock.advance(1);
         break;
       }
       case 'reclaim': {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { pages } from '../engine/world.js';
 import { globalFolder, served, type Served } from './served.js';
+import { globalWrites } from './writes.js';
 
 const path = (name: string): string => `${globalFolder}/${name}`;
 
@@ -26,35 +27,7 @@ void t.test('the files of /sys/kernel/mm/coldpgs: their names, permissions and d
   ]);
 });
 
-/** By file: what is taken with what it reads back as, and what is refused. */
-const writes: Record<string, { taken: Record<string, string>; refused: readonly string[] }> = {
-  flags: {
-    taken: { '0': '0x0', '1\n': '0x1', '10': '0x10', '0xfF': '0xff', '+ffffffff\n': '0xffffffff', '0X8': '0x8' },
-    refused: ['100000000', '-1', ' 1', '1 ', '1\n\n', 'g', '', '\n', '0x', '\xa01'],
-  },
-  mode: {
-    taken: { '0': '0x0', '3\n': '0x3', '0x7': '0x7', deadbeef: '0xdeadbeef' },
-    refused: ['100000000', '-1', ' 1', '1 ', '1\n\n', 'x', ''],
-  },
-  batch: {
-    taken: { '1': '1', '+64\n': '64', '007': '7', '4294967295': '4294967295' },
-    refused: ['0', '4294967296', '-1', '0x10', 'a', ' 1', '1 ', '1\n\n', '1k', '', '1.5'],
-  },
-  hierarchy: {
-    taken: { '1': '1', '0\n': '0', '+1': '1', '01': '1' },
-    refused: ['2', '-1', 'yes', '0x1', ' 1', ''],
-  },
-  threshold_nonrot: {
-    taken: { '0': '0', '255\n': '255' },
-    refused: ['256', '-1', '0xf', ' 1', ''],
-  },
-  threshold: {
-    taken: { '1': '1', '255\n': '255', '+2': '2' },
-    refused: ['0', '0\n', '256', '-1', '0x1', ' 1', '1 ', '', 'one'],
-  },
-};
-
-for (const [name, { taken, refused }] of Object.entries(writes)) {
+for (const [name, { taken, refused }] of Object.entries(globalWrites)) {
   void t.test(`${name} takes what the module takes, and reads it back`, async (t) => {
     const it = await served();
     for (const [written, read] of Object.entries(taken)) {
@@ -79,7 +52,7 @@ for (const [name, { taken, refused }] of Object.entries(writes)) {
 void t.test('any bytes to any file: either taken, or BAD_VALUE and nothing changed', async (t) => {
   const it = await served();
   const all = (): string =>
-    Object.keys(writes)
+    Object.keys(globalWrites)
       .map((name) => it.read(path(name)))
       .join('');
   const bytes = fc.oneof(
@@ -90,7 +63,7 @@ void t.test('any bytes to any file: either taken, or BAD_VALUE and nothing chang
   );
   let taken = 0;
   await fc.assert(
-    fc.asyncProperty(fc.constantFrom(...Object.keys(writes), 'swapin'), bytes, async (name, text) => {
+    fc.asyncProperty(fc.constantFrom(...Object.keys(globalWrites), 'swapin'), bytes, async (name, text) => {
       const before = all();
       try {
         await it.write(path(name), text);

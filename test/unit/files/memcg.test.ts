@@ -4,6 +4,7 @@ import { ledgerRows } from '../../../src/engine/ledger.js';
 import { mib } from '../../../src/kernel/simulated/bytes.js';
 import { pages, pageBytes } from '../engine/world.js';
 import { globalFolder, served, type Served, type ServedOptions } from './served.js';
+import { memcgWrites } from './writes.js';
 
 const at = (name: string, memcg = '/test'): string => `/sys/fs/cgroup${memcg}/memory.coldpgs.${name}`;
 
@@ -35,30 +36,7 @@ void t.test('the files of a memcg: their names, permissions and defaults; the ro
   }
 });
 
-/** By file: what is taken with what it reads back as, and what is refused. White space around is stripped. */
-const writes: Record<string, { taken: Record<string, string>; refused: readonly string[] }> = {
-  flags: {
-    taken: {
-      '0': '0x0',
-      '0x700000000\n': '0x700000000',
-      '10': '0x10',
-      '\t +8\xa0\n\n': '0x8',
-      ffffffffffffffff: '0xffffffffffffffff',
-      '1\0junk': '0x1',
-    },
-    refused: ['', '\n', '10000000000000000', '-1', 'g', '1 2', '0x'],
-  },
-  threshold: {
-    taken: { '0': '0', '255\n': '255', '  7  \n\n': '7', '\xa0+9\v': '9', '010': '10' },
-    refused: ['256', '-1', '0x1', '1k', '', ' \n', '1 2', '99999999999999999999999'],
-  },
-  size: {
-    taken: { '18446744073709551615': '18446744073709551615', ' 4096\n\n': '4096', '+1': '1', '010': '10', '0': '0' },
-    refused: ['18446744073709551616', '4k', '1M', '0x1000', '-1', '', 'max', '1.5', '1 2'],
-  },
-};
-
-for (const [name, { taken, refused }] of Object.entries(writes)) {
+for (const [name, { taken, refused }] of Object.entries(memcgWrites)) {
   void t.test(`${name} takes what the module takes, and reads it back`, async (t) => {
     const it = await served();
     it.world.machine.memcg('/test');
@@ -296,7 +274,7 @@ void t.test('the strict flags gate is opened by bits 32 to 34 of the flags', asy
 void t.test('any bytes to any file: either taken, or BAD_VALUE and nothing changed', async (t) => {
   const it = await served();
   it.world.machine.memcg('/test');
-  const names = [...Object.keys(writes), 'stats', 'swapin'];
+  const names = [...Object.keys(memcgWrites), 'stats', 'swapin'];
   const all = (): string => names.map((name) => it.read(at(name))).join('');
   const bytes = fc.oneof(
     fc.uint8Array({ maxLength: 12 }).map((some) => Buffer.from(some).toString('latin1')),

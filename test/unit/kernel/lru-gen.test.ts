@@ -67,6 +67,16 @@ for (const kernel of CAPTURED_KERNELS) {
   });
 }
 
+void t.test('a row that is indented further than a generation is statistics, marked or not', async (t) => {
+  const generation = '          3       1000         10          20 \n';
+  const statistics = '                                0           0           0           0 \n';
+  const [memcg] = parseLruGen(`memcg     1 /\n node     0\n${generation}${statistics}`);
+  t.strictSame(
+    memcg?.nodes[0]?.generations.map(({ seq }) => seq),
+    [3n],
+  );
+});
+
 void t.test('takes sizes that are marked as of a generation no longer in use', async (t) => {
   const [memcg] = parseLruGen('memcg     1 /\n node     0\n          3       1000         10x         20 \n');
   t.strictSame(memcg?.nodes[0]?.generations, [{ seq: 3n, ageMs: 1000, anonPages: 10, filePages: 20 }]);

@@ -1,0 +1,123 @@
+import { ColdpgsError, sentenceOf, systemErrno } from '../errors.js';
+import type { Clock } from '../kernel/clock.js';
+import type { Kernel, Memcg } from '../kernel/kernel.js';
+import type { LruGenMemcg } from '../kernel/lru-gen.js';
+import { toText } from '../kernel/text.js';
+import type { Log } from '../log.js';
+import { pagesUpTo } from './coldness.js';
+import type { Eviction } from './eviction.js';
+import type { Ledger } from './ledger.js';
+import { generationsOf } from './reclaim-plan.js';
+import type { Run } from './run.js';
+import { fewPages, type Vein } from './vein.js';
+
+/** What a step freed, and the refaults of its type after it. */
+export interface Step {
+  readonly freedPages: number;
+  readonly refaultPages: number;
+}
+
+/** More pages than a swap device takes in one go (256 requests of 256 KiB): a list longer than twice this cannot run dry in one command. */
+const inFlightPages = 16_384;
+/** How long writes to swap are waited for, and how often looked at. */
+const settleMs = 2000;
+const settleLookMs = 10;
+
+/**
+ * The steps of a run, with its books kept. The hard part is anon: the kernel writes pages to swap without waiting, passes over them until they
+ * are written, and counts none of them as freed. So a step that freed less than it asked waits for the writes and then takes what they left clean.
+ */
+export class EvictionSteps {
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly clock: Clock,
+    private readonly eviction: Eviction,
+    private readonly ledger: Ledger,
+    private readonly anonOnlyEviction: boolean,
+    private readonly log: Log,
+  ) {}
+
+  /** Evicts at most `pages` from the vein's present generation, within what run and vein have left. Throws MEMCG_GONE, KERNEL_REFUSED, CANCELLED. */
+  async step(run: Run, vein: Vein, pages: number): Promise<Step> {
+    const asked = Math.min(pages, await this.#safeToAsk(run, vein));
+    const step = await this.#command(run, vein, asked);
+    const enough = step.freedPages >= pages || run.leftPages <= 0 || vein.leftPages <= 0;
+    if (vein.cold.type === 'file' || asked <= 0 || enough || run.signal.aborted) return step;
+    const written = await this.#settledPages(run);
+    this.#adaptAsk(vein, written);
+    if (written < fewPages) return step;
+    const listedPages = await this.#anonListed(run, vein);
+    const rest = await this.#command(run, vein, Math.min(written, listedPages, pages - step.freedPages));
+    return { freedPages: step.freedPages + rest.freedPages, refaultPages: rest.refaultPages };
+  }
+
+  /** The generations of a live memcg. Throws MEMCG_GONE. */
+  async listed(memcg: Memcg): Promise<LruGenMemcg> {
+    const listed = await this.kernel.lruGen.readOne(memcg.path);
+    if (!listed || listed.id === '0' || this.kernel.memcgs.at(memcg.path)?.inode !== memcg.inode)
+      throw new ColdpgsError('MEMCG_GONE', 'ENOENT', `Memcg ${toText(memcg.path)} was removed.`);
+    return listed;
+  }
+
+  /** Waits, on the run's account. Ends early when the run is cancelled. */
+  async wait(run: Run, ms: number): Promise<void> {
+    const startMs = this.clock.nowMs();
+    await this.clock.sleep(ms, run.signal);
+    run.waitedMs += this.clock.nowMs() - startMs;
+  }
+
+  /** One command. A refusal that the kernel's own agings explain frees nothing. */
+  async #command(run: Run, vein: Vein, pages: number): Promise<Step> {
+    const { memcg } = run.request;
+    const { id, node, type } = vein.cold;
+    const asked = Math.min(pages, run.leftPages, vein.leftPages);
+    if (asked <= 0) return { freedPages: 0, refaultPages: await this.eviction.refaults(memcg, type) };
+    try {
+      const step = await this.eviction.evict(memcg, { id, node, seq: vein.seq, type }, asked, run.signal);
+      this.ledger.add(memcg, step.rows);
+      vein.leftPages -= step.freedPages;
+      run.leftPages -= step.freedPages;
+      run.freedPages += step.freedPages;
+      run.evictionMs += step.tookMs;
+      return step;
+    } catch (failure) {
+      if (!(failure instanceof ColdpgsError) || systemErrno(failure.cause) !== 'EINVAL') throw failure;
+      await this.listed(memcg);
+      this.log.debug({ memcg: toText(memcg.path), failure: sentenceOf(failure) }, 'eviction step refused');
+      return { freedPages: 0, refaultPages: await this.eviction.refaults(memcg, type) };
+    }
+  }
+
+  /**
+   * Before 6.16 the kernel turns to file when it finds no anon to take, and pages being written are none to take. So while the list is long
+   * at most half of it is asked for; then little, and more only as long as writes are done at once; and nothing once the list is short.
+   */
+  async #safeToAsk(run: Run, vein: Vein): Promise<number> {
+    if (vein.cold.type === 'file' || this.anonOnlyEviction) return Infinity;
+    const listedPages = await this.#anonListed(run, vein);
+    if (listedPages < fewPages) return 0;
+    return listedPages >= 2 * inFlightPages ? listedPages / 2 : Math.min(vein.anonAskPages, listedPages);
+  }
+
+  #adaptAsk(vein: Vein, writtenPages: number): void {
+    vein.anonAskPages = writtenPages < fewPages ? vein.anonAskPages * 2 : fewPages;
+  }
+
+  async #anonListed(run: Run, vein: Vein): Promise<number> {
+    const listed = await this.listed(run.request.memcg);
+    return pagesUpTo(generationsOf(listed, vein.cold.node), vein.seq, 'anonPages');
+  }
+
+  /** Waits until writes to swap are done, at most `settleMs`. Answers the pages that are written and still in memory. */
+  async #settledPages(run: Run): Promise<number> {
+    const { memcg } = run.request;
+    const untilMs = this.clock.nowMs() + settleMs;
+    for (;;) {
+      const { writebackBytes, swapCachedBytes } = await this.kernel.memory.stat(memcg.path);
+      const done = writebackBytes < fewPages * this.kernel.pageBytes;
+      if (done || run.signal.aborted || this.clock.nowMs() >= untilMs)
+        return Math.floor(swapCachedBytes / this.kernel.pageBytes);
+      await this.wait(run, settleLookMs);
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import type { Memcg } from '../kernel/kernel.js';
+import type { PageType } from './eviction.js';
+
+export interface ReclaimRequest {
+  readonly memcg: Memcg;
+  readonly agePeriods: number;
+  readonly periodMs: number;
+  /** Infinity where the amount is not limited. */
+  readonly limitBytes: number;
+  /** In the order of the module: anon before file. */
+  readonly types: readonly PageType[];
+  readonly stepPages: number;
+}
+
+/** One run of one memcg: what it may still free, and what it has done. */
+export interface Run {
+  readonly request: ReclaimRequest;
+  readonly signal: AbortSignal;
+  leftPages: number;
+  freedPages: number;
+  evictionMs: number;
+  waitedMs: number;
+  readonly shortfalls: string[];
+}
+
+/** A run that has done nothing yet. */
+export function startRun(request: ReclaimRequest, pageBytes: number, signal: AbortSignal): Run {
+  return {
+    request,
+    signal,
+    leftPages: Math.floor(request.limitBytes / pageBytes),
+    freedPages: 0,
+    evictionMs: 0,
+    waitedMs: 0,
+    shortfalls: [],
+  };
+}

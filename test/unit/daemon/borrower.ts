@@ -1,0 +1,25 @@
+/**
+ * A daemon reduced to its loans: `node borrower.ts STATE_FOLDER FILE ...` borrows each file (to the value "borrowed"), says so, and waits. At the end
+ * of stdin it gives everything back and ends; killed, it leaves that to the guardian.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { FileLoanJournal } from '../../../src/daemon/loan-journal.js';
+import { startGuardian } from '../../../src/daemon/guardian.js';
+import { StateDir } from '../../../src/daemon/state-dir.js';
+import { BorrowedSettings } from '../../../src/engine/borrowed-settings.js';
+import { silentLog } from '../../../src/log.js';
+
+const [folder = '', ...files] = process.argv.slice(2);
+const journal = new FileLoanJournal(StateDir.claim(folder));
+startGuardian(journal.file, silentLog);
+const borrowed = new BorrowedSettings(
+  {
+    memcgFile: () => undefined,
+    read: (file) => (existsSync(file) ? readFileSync(file, 'utf8').trimEnd() : undefined),
+    write: (file, value) => writeFileSync(file, value),
+  },
+  journal,
+);
+for (const file of files) borrowed.borrow(file, 'borrowed');
+process.stdout.write('borrowed\n');
+process.stdin.on('end', () => borrowed.giveBackAll()).resume();

@@ -1,0 +1,160 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Test } from 'tap';
+import t from 'tap';
+import { FileLoanJournal, parseLoans, settleOldLoans } from '../../../src/daemon/loan-journal.js';
+import { StateDir } from '../../../src/daemon/state-dir.js';
+import type { SettingInterface } from '../../../src/kernel/kernel.js';
+import { silentLog } from '../../../src/log.js';
+
+const swapMax = '/sys/fs/cgroup/test/memory.swap.max';
+
+function claimed(t: Test): StateDir {
+  const stateDir = StateDir.claim(t.testdir());
+  t.teardown(() => stateDir.release());
+  return stateDir;
+}
+
+/** Settings in memory, and what was logged about them. */
+function machine(values: Record<string, string>, refusing: readonly string[] = []) {
+  const files = new Map(Object.entries(values));
+  const said: string[] = [];
+  const settings: SettingInterface = {
+    memcgFile: () => undefined,
+    read: (file) => files.get(file),
+    write: (file, value) => {
+      if (refusing.includes(file)) throw new Error('busy');
+      files.set(file, value);
+    },
+  };
+  const say = (details: object, sentence: string): void => void said.push(`${JSON.stringify(details)} ${sentence}`);
+  return { files, settings, said, log: { ...silentLog, warn: say, error: say } };
+}
+
+void t.test(
+  'the journal is a line for each loan, in a file named after the process; without loans there is none',
+  async (t) => {
+    const journal = new FileLoanJournal(claimed(t), 4711);
+    t.match(journal.file, /\/loans\.4711$/);
+    journal.write([
+      { file: swapMax, value: 'max' },
+      { file: '/sys/fs/cgroup/a\xff b/memory.swap.max', value: '4096' },
+    ]);
+    t.equal(
+      readFileSync(journal.file, 'latin1'),
+      `max\t${swapMax}\n4096\t/sys/fs/cgroup/a\xff b/memory.swap.max\n`,
+      'bytes stay what they are',
+    );
+    journal.write([]);
+    t.notOk(existsSync(journal.file));
+    t.doesNotThrow(() => journal.write([]));
+  },
+);
+
+void t.test('what was written is what is read; what was cut short is left out', async (t) => {
+  t.same(parseLoans(`max\t${swapMax}\n0\t/a\tb c/d\n`), [
+    { file: swapMax, value: 'max' },
+    { file: '/a\tb c/d', value: '0' },
+  ]);
+  for (const cut of ['', '\n', 'max', 'max\t', 'max\t\n', `\t${swapMax}`, 'max\tsys', swapMax])
+    t.same(parseLoans(cut), [], JSON.stringify(cut));
+});
+
+void t.test('the next start gives back what earlier daemons had borrowed when they died, and says so', async (t) => {
+  const stateDir = claimed(t);
+  const { files, settings, said, log } = machine({ [swapMax]: '0', '/other': 'Y' });
+  new FileLoanJournal(stateDir, 11).write([{ file: swapMax, value: 'max' }]);
+  new FileLoanJournal(stateDir, 12).write([{ file: '/other', value: 'N' }]);
+  settleOldLoans(stateDir, settings, log);
+  t.same(Object.fromEntries(files), { [swapMax]: 'max', '/other': 'N' });
+  t.same(readdirSync(stateDir.path), ['daemon']);
+  t.equal(said.filter((line) => line.includes('gave back')).length, 2);
+});
+
+void t.test(
+  'a setting that is gone is not made anew; one that is refused is told of and does not hold up the rest',
+  async (t) => {
+    const stateDir = claimed(t);
+    const { files, settings, said, log } = machine({ '/busy': '0', '/other': 'Y' }, ['/busy']);
+    new FileLoanJournal(stateDir, 11).write([
+      { file: '/gone', value: 'max' },
+      { file: '/busy', value: 'max' },
+      { file: '/other', value: 'N' },
+    ]);
+    settleOldLoans(stateDir, settings, log);
+    t.same(Object.fromEntries(files), { '/busy': '0', '/other': 'N' });
+    t.match(
+      said.filter((line) => line.includes('cannot give back')),
+      [/\/busy.*busy/],
+    );
+    t.notOk(existsSync(stateDir.file('loans.11')));
+  },
+);
+
+void t.test('a guardian that was interrupted leaves its list to the next start', async (t) => {
+  const stateDir = claimed(t);
+  writeFileSync(stateDir.file('loans.11.settled'), `max\t${swapMax}\n`);
+  const { files, settings, log } = machine({ [swapMax]: '0' });
+  settleOldLoans(stateDir, settings, log);
+  t.equal(files.get(swapMax), 'max');
+});
+
+void t.test('the guardian', async (t) => {
+  /** Starts a borrower of these settings, which all say "max"; killed after the test. */
+  async function borrow(
+    t: Test,
+    names: readonly string[],
+  ): Promise<{ child: ChildProcess; state: string; files: string[] }> {
+    const folder = t.testdir({ state: {}, settings: {} });
+    const files = names.map((name) => join(folder, 'settings', name));
+    for (const file of files) writeFileSync(file, 'max\n');
+    const args = ['--import=@tapjs/typescript/import', 'test/unit/daemon/borrower.ts', join(folder, 'state')];
+    const env = { ...process.env, TS_NODE_TRANSPILE_ONLY: '1' };
+    const child = spawn(process.execPath, [...args, ...files], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+    t.teardown(() => child.kill('SIGKILL'));
+    await once(child.stdout, 'data');
+    return { child, state: join(folder, 'state'), files };
+  }
+
+  const valuesOf = (files: readonly string[]): string[] => files.map((file) => readFileSync(file, 'utf8').trimEnd());
+
+  async function eventually(look: () => boolean): Promise<boolean> {
+    for (const end = Date.now() + 10_000; Date.now() < end; await sleep(20)) if (look()) return true;
+    return false;
+  }
+
+  await t.test('gives back what was borrowed when the daemon is killed', async (t) => {
+    const names = ['memory.swap.max', 'with blanks  and $(tricks) `too`', "quote's", 'tab\tinside', 'back\\slash'];
+    const { child, state, files } = await borrow(t, names);
+    t.same(
+      valuesOf(files),
+      names.map(() => 'borrowed'),
+    );
+    child.kill('SIGKILL');
+    t.ok(await eventually(() => valuesOf(files).every((value) => value === 'max')), valuesOf(files).join());
+    t.ok(await eventually(() => readdirSync(state).join() === 'daemon'), 'and leaves no list behind');
+  });
+
+  await t.test('does not make a setting that is gone, and gives back the others', async (t) => {
+    const { child, files } = await borrow(t, ['gone', 'stays']);
+    const [gone = '', stays = ''] = files;
+    rmSync(gone);
+    child.kill('SIGKILL');
+    t.ok(await eventually(() => valuesOf([stays]).join() === 'max'));
+    t.notOk(existsSync(gone));
+  });
+
+  await t.test('has nothing to do when the daemon gave everything back', async (t) => {
+    const { child, state, files } = await borrow(t, ['memory.swap.max']);
+    child.stdin?.end();
+    await once(child, 'exit');
+    t.same(valuesOf(files), ['max']);
+    t.same(readdirSync(state), ['daemon']);
+    writeFileSync(files[0] ?? '', 'set by somebody since');
+    await sleep(200);
+    t.same(valuesOf(files), ['set by somebody since']);
+  });
+});
