@@ -17,7 +17,7 @@ debian_archive() {
 # apt itself reads both source formats.
 # shellcheck disable=SC2016 # apt's own placeholders
 list_debian_archives() {
-  apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' |
+  apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
     awk -F '|' '$1 == "Debian" && $2 == "Debian" { print $3 }'
 }
 

@@ -6,7 +6,7 @@ artefact=
 
 digest() { sha256sum | cut -c 1-16; }
 
-# recipe FILE... is the hash of parts of this script.
+# recipe FILE... is the hash of those parts of this script that decide what is made.
 recipe() { (cd "$parts" && cat "$@") | digest; }
 
 # obtain NAME KEY BUILDER [ARG...] leaves the artefact's folder in $artefact,

@@ -4,14 +4,15 @@
 #   port 2   standard output, or the terminal's output
 #   port 3   standard error, or the terminal's input
 
-start_limit=180
-started_jobs=()
-terminal_mode=
+start_limit=120
 drives=()
+jobs_at_work=()
+terminal_mode=
+exit_status=
 
 # boot KERNEL INITRD ROOTFS PROJECT sets $exit_status to the command's.
 boot() {
-  local kernel=$1 initrd=$2 rootfs=$3 project=$4 ended code=0 qemu attendant relays=()
+  local kernel=$1 initrd=$2 rootfs=$3 project=$4 attempt
   mkfifo "$run"/port{1,2,3}
   write_order "$run/order.tar" "$project/bin"
   attach root "$rootfs/root.img" snapshot=on
@@ -22,42 +23,21 @@ boot() {
     truncate --size "$swap" "$run/swap"
     attach swap "$run/swap" snapshot=off
   fi
-
-  dd bs=64k status=none <"$run/port2" &
-  relays+=("$!")
-  if [[ $interactive ]]; then
-    terminal_mode=$(stty --save)
-    stty raw -echo
-    dd bs=1k status=none <&0 >"$run/port3" &
-    started_jobs+=("$!")
-  else
-    dd bs=64k status=none <"$run/port3" >&2 &
-    relays+=("$!")
+  # Emulation has races that a busy machine brings out, nearly all of them early. Until the command starts,
+  # another attempt is safe.
+  for attempt in 1 2 3; do
+    run_vm "$kernel/vmlinuz" "$initrd/initrd"
+    if [[ $exit_status || -e $run/started ]]; then
+      break
+    fi
+    say "the VM did not start (attempt $attempt of 3)"
+  done
+  if [[ ! $exit_status ]]; then
+    tail -n 60 "$run/console" | tr -d '\r' >&2
+    cat "$run/qemu.log" >&2
+    [[ -e $run/started ]] || fail "the VM did not start; its console ends as above"
+    fail "the VM died before the command ended; its console ends as above"
   fi
-  start_qemu "$kernel/vmlinuz" "$initrd/initrd" &
-  qemu=$!
-  attend "${relays[@]}" &
-  attendant=$!
-  started_jobs+=("${relays[@]}" "$qemu" "$attendant")
-
-  wait -n -p ended "$attendant" "$qemu" "${relays[@]}" || code=$?
-  if [[ $ended != "$attendant" && $ended != "$qemu" && $code != 0 ]]; then
-    exit_status=$code # Nobody reads the output any more.
-    return
-  fi
-  code=0
-  wait "$attendant" || code=$?
-  show_terminal_as_before
-  if [[ -s $run/exit-status ]]; then
-    exit_status=$(<"$run/exit-status")
-    return
-  fi
-  tail -n 40 "$run/console" | tr -d '\r' >&2
-  cat "$run/qemu.log" >&2
-  if ((code > 128)); then
-    fail "the VM did not start within $start_limit s; its console ends as above"
-  fi
-  fail "the VM died before the command ended; its console ends as above"
 }
 
 attach() {
@@ -67,12 +47,42 @@ attach() {
   )
 }
 
+run_vm() {
+  local qemu attendant relays=() ended code=0
+  dd bs=64k status=none <"$run/port2" &
+  relays+=("$!")
+  if [[ $interactive ]]; then
+    terminal_mode=$(stty --save)
+    stty raw -echo
+    dd bs=1k status=none <&0 >"$run/port3" &
+    jobs_at_work+=("$!")
+  else
+    dd bs=64k status=none <"$run/port3" >&2 &
+    relays+=("$!")
+  fi
+  start_qemu "$1" "$2" &
+  qemu=$!
+  attend "${relays[@]}" &
+  attendant=$!
+  jobs_at_work+=("${relays[@]}" "$qemu" "$attendant")
+
+  wait -n -p ended "$attendant" "$qemu" "${relays[@]}" 2>/dev/null || code=$?
+  if [[ $ended == "$attendant" || $ended == "$qemu" || $code == 0 ]]; then
+    wait "$attendant" || true
+    exit_status=$(cat "$run/exit-status" 2>/dev/null || true)
+  else
+    exit_status=$code # Nobody reads the output any more.
+  fi
+  end_jobs
+}
+
 # Dies with this script, even if that is killed outright.
 start_qemu() {
   local input=file
   if [[ $interactive ]]; then
     input=pipe
   fi
+  : >"$run/console"
   TMPDIR=$run exec setpriv --pdeathsig KILL "${emulator[@]}" \
     -nodefaults -no-user-config -display none -no-reboot \
     "${accelerator[@]}" -smp "$cpus" -m "$memory" \
@@ -88,8 +98,9 @@ start_qemu() {
 attend() {
   local code sent number
   exec <"$run/port1"
-  read -r -t "$start_limit" || exit "$?"
-  read -r code sent || exit 1
+  read -r -t "$start_limit" || exit 0
+  : >"$run/started"
+  read -r code sent || exit 0
   read -r -a sent <<<"$sent"
   for number in "${!sent[@]}"; do
     shift "$((number > 0))"
@@ -102,19 +113,21 @@ attend() {
 
 written_by() { sed -n 's/^wchar: //p' "/proc/$1/io" 2>/dev/null || true; }
 
-show_terminal_as_before() {
+# Also gives the terminal its own mode back.
+end_jobs() {
   if [[ $terminal_mode ]]; then
     stty "$terminal_mode" || true
     terminal_mode=
+  fi
+  if ((${#jobs_at_work[@]} > 0)); then
+    kill -KILL "${jobs_at_work[@]}" 2>/dev/null || true
+    wait "${jobs_at_work[@]}" 2>/dev/null || true
+    jobs_at_work=()
   fi
 }
 
 # On every way out. All of it is this run's own.
 clean_up() {
-  show_terminal_as_before
-  if ((${#started_jobs[@]} > 0)); then
-    kill -KILL "${started_jobs[@]}" 2>/dev/null || true
-    wait "${started_jobs[@]}" 2>/dev/null || true
-  fi
+  end_jobs
   rm -rf "$run"
 }

@@ -2,7 +2,7 @@
 
 obtain_debian_kernel() {
   local key
-  key=$(recipe debian-kernel.sh kernel-modules.sh apt-view.sh ext4-image.sh)
+  key=$(recipe debian-kernel.sh kernel-modules.sh ext4-image.sh)
   obtain "kernel-$1" "$key" build_debian_kernel "$1"
 }
 

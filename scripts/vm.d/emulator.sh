@@ -10,7 +10,7 @@ choose_emulator() {
   if dpkg --compare-versions "$version" ge 8.1 || [[ $(machine_suite) != bookworm ]]; then
     return
   fi
-  key=$(recipe emulator.sh apt-view.sh)
+  key=$(recipe emulator.sh)
   obtain qemu "$key" build_qemu
   emulator=("$artefact/usr/bin/qemu-system-x86_64" -L "$artefact/usr/share/qemu" -L "$artefact/usr/share/seabios")
 }

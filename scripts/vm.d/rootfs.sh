@@ -5,7 +5,7 @@ guest_packages=(libfuse2 fuse3 procps kmod util-linux iproute2 numactl)
 obtain_rootfs() {
   local node key
   node=$(node --print process.execPath) || fail "node is not here"
-  key=$({ recipe rootfs.sh apt-view.sh ext4-image.sh && machine_suite && stat --format '%n %s %Y' "$node"; } | digest)
+  key=$({ recipe rootfs.sh ext4-image.sh && machine_suite && stat --format '%n %s %Y' "$node"; } | digest)
   obtain rootfs "$key" build_rootfs "$node"
 }
 

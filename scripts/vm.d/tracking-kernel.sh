@@ -2,7 +2,7 @@
 
 obtain_tracking_kernel() {
   local key
-  key=$(recipe tracking-kernel.sh tracking-kernel.config kernel-modules.sh apt-view.sh ext4-image.sh)
+  key=$(recipe tracking-kernel.sh tracking-kernel.config kernel-modules.sh ext4-image.sh)
   obtain kernel-tracking "$key" build_tracking_kernel
 }
 
