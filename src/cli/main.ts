@@ -20,7 +20,7 @@ export async function main(args: readonly string[] = hideBin(process.argv)): Pro
     .completion()
     .exitProcess(false)
     .fail((message: string | null, failure: Error | undefined) => {
-      throw message ? new UsageError(message) : failure;
+      throw failure === undefined || message ? new UsageError(message ?? 'wrong usage') : failure;
     });
   try {
     await parser.parseAsync();

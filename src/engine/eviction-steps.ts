@@ -17,8 +17,8 @@ export interface Step {
   readonly refaultPages: number;
 }
 
-/** More pages than a swap device takes in one go (256 requests of 256 KiB): a list longer than twice this cannot run dry in one command. */
-const inFlightPages = 16_384;
+/** What a swap device may take in one go as long as nothing was seen of it: 256 requests of 256 KiB. */
+const unseenInFlightPages = 16_384;
 /** How long writes to swap are waited for, and how often looked at. */
 const settleMs = 2000;
 const settleLookMs = 10;
@@ -39,15 +39,15 @@ export class EvictionSteps {
 
   /** Evicts at most `pages` from the vein's present generation, within what run and vein have left. Throws MEMCG_GONE, KERNEL_REFUSED, CANCELLED. */
   async step(run: Run, vein: Vein, pages: number): Promise<Step> {
-    const asked = Math.min(pages, await this.#safeToAsk(run, vein));
+    const asked = Math.min(pages, run.leftPages, vein.leftPages, await this.#safeToAsk(run, vein));
     const step = await this.#command(run, vein, asked);
-    const enough = step.freedPages >= pages || run.leftPages <= 0 || vein.leftPages <= 0;
-    if (vein.cold.type === 'file' || asked <= 0 || enough || run.signal.aborted) return step;
-    const written = await this.#settledPages(run);
-    this.#adaptAsk(vein, written);
-    if (written < fewPages) return step;
+    const gotAll = step.freedPages >= asked && (asked > fewPages || this.anonOnlyEviction);
+    if (vein.cold.type === 'file' || asked <= 0 || gotAll || run.signal.aborted) return step;
+    const writtenPages = await this.#settledPages(run);
     const listedPages = await this.#anonListed(run, vein);
-    const rest = await this.#command(run, vein, Math.min(written, listedPages, pages - step.freedPages));
+    const stillWanted = Math.min(writtenPages, listedPages, pages - step.freedPages, run.leftPages, vein.leftPages);
+    if (stillWanted < fewPages) return step;
+    const rest = await this.#command(run, vein, stillWanted);
     return { freedPages: step.freedPages + rest.freedPages, refaultPages: rest.refaultPages };
   }
 
@@ -67,10 +67,9 @@ export class EvictionSteps {
   }
 
   /** One command. A refusal that the kernel's own agings explain frees nothing. */
-  async #command(run: Run, vein: Vein, pages: number): Promise<Step> {
+  async #command(run: Run, vein: Vein, asked: number): Promise<Step> {
     const { memcg } = run.request;
     const { id, node, type } = vein.cold;
-    const asked = Math.min(pages, run.leftPages, vein.leftPages);
     if (asked <= 0) return { freedPages: 0, refaultPages: await this.eviction.refaults(memcg, type) };
     try {
       const step = await this.eviction.evict(memcg, { id, node, seq: vein.seq, type }, asked, run.signal);
@@ -79,6 +78,7 @@ export class EvictionSteps {
       run.leftPages -= step.freedPages;
       run.freedPages += step.freedPages;
       run.evictionMs += step.tookMs;
+      vein.inFlightPages = Math.max(vein.inFlightPages ?? 0, step.writebackPages);
       return step;
     } catch (failure) {
       if (!(failure instanceof ColdpgsError) || systemErrno(failure.cause) !== 'EINVAL') throw failure;
@@ -89,18 +89,15 @@ export class EvictionSteps {
   }
 
   /**
-   * Before 6.16 the kernel turns to file when it finds no anon to take, and pages being written are none to take. So while the list is long
-   * at most half of it is asked for; then little, and more only as long as writes are done at once; and nothing once the list is short.
+   * Before 6.16 the kernel turns to file when it finds no anon to take, and pages being written are none to take. So never more is asked
+   * than the list can give with a multiple of what was seen in flight left over; then a batch at a time; and nothing once the list is short.
    */
   async #safeToAsk(run: Run, vein: Vein): Promise<number> {
     if (vein.cold.type === 'file' || this.anonOnlyEviction) return Infinity;
     const listedPages = await this.#anonListed(run, vein);
     if (listedPages < fewPages) return 0;
-    return listedPages >= 2 * inFlightPages ? listedPages / 2 : Math.min(vein.anonAskPages, listedPages);
-  }
-
-  #adaptAsk(vein: Vein, writtenPages: number): void {
-    vein.anonAskPages = writtenPages < fewPages ? vein.anonAskPages * 2 : fewPages;
+    const spare = 4 * (vein.inFlightPages ?? unseenInFlightPages);
+    return Math.max(fewPages, Math.floor((listedPages - spare) / 2));
   }
 
   async #anonListed(run: Run, vein: Vein): Promise<number> {
@@ -108,16 +105,19 @@ export class EvictionSteps {
     return pagesUpTo(generationsOf(listed, vein.cold.node), vein.seq, 'anonPages');
   }
 
-  /** Waits until writes to swap are done, at most `settleMs`. Answers the pages that are written and still in memory. */
+  /** Waits, as part of the eviction, until writes to swap are done, at most `settleMs`. Answers the pages that are written and still in memory. */
   async #settledPages(run: Run): Promise<number> {
     const { memcg } = run.request;
-    const untilMs = this.clock.nowMs() + settleMs;
+    const startMs = this.clock.nowMs();
     for (;;) {
       const { writebackBytes, swapCachedBytes } = await this.kernel.memory.stat(memcg.path);
       const done = writebackBytes < fewPages * this.kernel.pageBytes;
-      if (done || run.signal.aborted || this.clock.nowMs() >= untilMs)
+      const spentMs = this.clock.nowMs() - startMs;
+      if (done || run.signal.aborted || spentMs >= settleMs) {
+        run.evictionMs += spentMs;
         return Math.floor(swapCachedBytes / this.kernel.pageBytes);
-      await this.wait(run, settleLookMs);
+      }
+      await this.clock.sleep(settleLookMs, run.signal);
     }
   }
 }

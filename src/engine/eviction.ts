@@ -20,6 +20,8 @@ export interface EvictionOutcome {
   readonly rows: LedgerBytes;
   /** Cumulative refaults of the type after the command. */
   readonly refaultPages: number;
+  /** Pages of the memcg being written when the command returned. */
+  readonly writebackPages: number;
   readonly tookMs: number;
 }
 
@@ -56,6 +58,7 @@ export class Eviction {
         freedPages,
         rows: this.#rows(before, after, target.type, freedPages),
         refaultPages: refaultsOf(after, target.type),
+        writebackPages: after.writebackBytes / this.kernel.pageBytes,
         tookMs,
       };
     });

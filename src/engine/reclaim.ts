@@ -23,6 +23,8 @@ export interface ReclaimPace {
   readonly probes: number;
   /** The step of a run that goes slowly. */
   readonly carefulStepPages: number;
+  /** Steps grow to at most so many times the first while nothing comes back: each costs a round trip to the kernel. */
+  readonly stepGrowth: number;
 }
 
 export const defaultPace: ReclaimPace = {
@@ -32,6 +34,7 @@ export const defaultPace: ReclaimPace = {
   probeWaitMs: 1000,
   probes: 3,
   carefulStepPages: 1024,
+  stepGrowth: 8,
 };
 
 export interface ReclaimOutcome {
@@ -164,22 +167,26 @@ export class Reclaim {
     }
   }
 
-  /** Evicts the present generation of a vein to its end, the limit, or a reason to stop. */
+  /** Evicts the present generation of a vein to its end, the limit, or a reason to stop. Steps grow while nothing comes back. */
   async #evictGeneration(run: Run, vein: Vein): Promise<void> {
     const { type } = vein.cold;
-    const { memcg, stepPages } = run.request;
+    const { memcg } = run.request;
+    const firstPages = vein.careful
+      ? Math.min(run.request.stepPages, this.pace.carefulStepPages)
+      : run.request.stepPages;
+    let stepPages = firstPages;
     let refaultsSeen = await this.eviction.refaults(memcg, type);
     let unwatchedPages = 0;
     for (let emptySteps = 0; emptySteps < 2;) {
       if (run.signal.aborted || run.leftPages <= 0 || vein.leftPages <= 0) return;
-      const step = await this.steps.step(
-        run,
-        vein,
-        vein.careful ? Math.min(stepPages, this.pace.carefulStepPages) : stepPages,
-      );
+      const step = await this.steps.step(run, vein, stepPages);
       emptySteps = step.freedPages === 0 ? emptySteps + 1 : 0;
       unwatchedPages += step.freedPages;
-      if (!vein.careful && !cameBackSome(unwatchedPages, step.refaultPages - refaultsSeen)) continue;
+      if (!vein.careful && !cameBackSome(unwatchedPages, step.refaultPages - refaultsSeen)) {
+        stepPages = Math.min(stepPages * 2, firstPages * this.pace.stepGrowth);
+        continue;
+      }
+      stepPages = firstPages;
       await this.steps.wait(run, this.pace.probeWaitMs);
       const refaults = await this.eviction.refaults(memcg, type);
       if (cameBackAtOnce(unwatchedPages, refaults - refaultsSeen)) {

@@ -18,7 +18,9 @@ export interface Run {
   readonly signal: AbortSignal;
   leftPages: number;
   freedPages: number;
+  /** Time inside eviction commands and waiting for their writes to swap. */
   evictionMs: number;
+  /** Time waited for grace and probes. */
   waitedMs: number;
   readonly shortfalls: string[];
 }

@@ -11,8 +11,8 @@ export interface Vein {
   seq: bigint;
   /** Pages in the generations after `seq` before its eviction: more of them afterwards are pages the kernel spared. */
   youngerPages: number;
-  /** Anon pages that a command may ask for where the kernel cannot evict anon alone. */
-  anonAskPages: number;
+  /** The most pages seen on their way to swap after a command; undefined before the first. */
+  inFlightPages: number | undefined;
   careful: boolean;
 }
 
@@ -21,7 +21,14 @@ export const fewPages = 64;
 
 /** A vein at its oldest generation. */
 export function openVein(cold: ColdPages, listed: LruGenMemcg): Vein {
-  const vein: Vein = { cold, leftPages: cold.pages, seq: -1n, youngerPages: 0, anonAskPages: fewPages, careful: false };
+  const vein: Vein = {
+    cold,
+    leftPages: cold.pages,
+    seq: -1n,
+    youngerPages: 0,
+    inFlightPages: undefined,
+    careful: false,
+  };
   openOldest(vein, listed);
   return vein;
 }
