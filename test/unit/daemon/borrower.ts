@@ -9,17 +9,22 @@ import { StateDir } from '../../../src/daemon/state-dir.js';
 import { BorrowedSettings } from '../../../src/engine/borrowed-settings.js';
 import { silentLog } from '../../../src/log.js';
 
-const [folder = '', ...files] = process.argv.slice(2);
-const journal = new FileLoanJournal(StateDir.claim(folder));
-startGuardian(journal.file, silentLog);
-const borrowed = new BorrowedSettings(
-  {
-    memcgFile: () => undefined,
-    read: (file) => (existsSync(file) ? readFileSync(file, 'utf8').trimEnd() : undefined),
-    write: (file, value) => writeFileSync(file, value),
-  },
-  journal,
-);
-for (const file of files) borrowed.borrow(file, 'borrowed');
-process.stdout.write('borrowed\n');
-process.stdin.on('end', () => borrowed.giveBackAll()).resume();
+const [folder, ...files] = process.argv.slice(2);
+// `tap FOLDER` runs this file too, without arguments.
+if (folder !== undefined) borrow(folder);
+
+function borrow(folder: string): void {
+  const journal = new FileLoanJournal(StateDir.claim(folder));
+  startGuardian(journal.file, silentLog);
+  const borrowed = new BorrowedSettings(
+    {
+      memcgFile: () => undefined,
+      read: (file) => (existsSync(file) ? readFileSync(file, 'utf8').trimEnd() : undefined),
+      write: (file, value) => writeFileSync(file, value),
+    },
+    journal,
+  );
+  for (const file of files) borrowed.borrow(file, 'borrowed');
+  process.stdout.write('borrowed\n');
+  process.stdin.on('end', () => borrowed.giveBackAll()).resume();
+}

@@ -12,8 +12,8 @@ void t.test('the files of /sys/kernel/mm/coldpgs: their names, permissions and d
     .directory(globalFolder)
     .names()
     .map((name) => {
-      const { mode, apply } = it.file(path(name));
-      return [name, mode.toString(8), apply !== undefined, it.read(path(name))];
+      const file = it.file(path(name));
+      return [name, file.mode.toString(8), 'apply' in file, file.render()];
     });
   t.same(files, [
     ['version', '400', false, '0x20500\n'],

@@ -102,8 +102,7 @@ void t.test('0 in either completes no pair', async (t) => {
 void t.test('the pair is taken when its run starts: what is written meanwhile is a pair of its own', async (t) => {
   const it = await lyingIdle({ evictionMsPerMib: 50 });
   await it.write(at('threshold'), '2');
-  const { apply } = it.file(at('size'));
-  const run = apply?.(String(mib(32)), { signal: new AbortController().signal });
+  const run = it.file(at('size')).apply?.(String(mib(32)), { signal: new AbortController().signal });
   t.same([it.read(at('threshold')), it.read(at('size'))], ['0\n', '0\n']);
   await it.world.clock.advance(500);
   await it.write(at('threshold'), '7');

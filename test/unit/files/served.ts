@@ -57,8 +57,8 @@ export class Served {
 
   /** Writes a text as it is, and lets simulated time pass until its effect is done. */
   async write(path: string, text: string, signal = never()): Promise<void> {
-    const { apply } = this.file(path);
-    if (!apply) throw new Error(`${path} cannot be written`);
-    await this.world.clock.finish((async () => apply(text, { signal }))());
+    const file = this.file(path);
+    if (!file.apply) throw new Error(`${path} cannot be written`);
+    await this.world.clock.finish((async () => file.apply?.(text, { signal }))());
   }
 }

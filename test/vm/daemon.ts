@@ -1,0 +1,145 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually } from './eventually.js';
+import type { Memcg } from './memcg.js';
+import { cat, sh } from './shell.js';
+
+export interface DaemonOptions {
+  /** Command line options, such as `--dialect doc`. */
+  readonly options?: readonly string[];
+  /** The folders of a daemon before it, which it takes over. */
+  readonly after?: Daemon;
+  /** The memcg to run in, else the test's. */
+  readonly memcg?: Memcg;
+}
+
+/** Length of a scan period here: short, but four times the interval at which hot sets are used. */
+export const periodMs = 2000;
+
+/** A `coldpgs mount` in a process of its own, with a mount point and a state folder of its own. */
+export class Daemon {
+  readonly mountPoint: string;
+  readonly stateFolder: string;
+  readonly ended: Promise<number | string>;
+  readonly #process: ChildProcess;
+  #log = '';
+
+  private constructor({ options = [], after, memcg }: DaemonOptions) {
+    this.mountPoint = after?.mountPoint ?? mkdtempSync(join(tmpdir(), 'coldpgs-mount-'));
+    this.stateFolder = after?.stateFolder ?? mkdtempSync(join(tmpdir(), 'coldpgs-state-'));
+    const args = [
+      ...['mount', this.mountPoint, '--scan-period', String(periodMs / 1000)],
+      ...['--state-dir', this.stateFolder, '--log-level', 'debug', ...options],
+    ];
+    const enter = memcg ? `echo $$ > '${memcg.file('cgroup.procs')}' && ` : '';
+    this.#process = spawn('sh', ['-c', `${enter}exec coldpgs "$@"`, 'sh', ...args], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    this.#process.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#log += text));
+    this.ended = new Promise((resolve) =>
+      this.#process.on('close', (code, signal) => resolve(code ?? signal ?? 'unknown')),
+    );
+  }
+
+  /** Starts one and resolves when its tree is mounted. Rejects with its log when it ends instead. */
+  static async start(options: DaemonOptions = {}): Promise<Daemon> {
+    const daemon = Daemon.launch(options);
+    try {
+      await eventually('coldpgs to mount', () => {
+        if (daemon.hasEnded) throw new Error(`coldpgs ended: ${daemon.log}`);
+        return daemon.hasLogged('mounted');
+      });
+    } catch (failure) {
+      await daemon.remove();
+      throw failure;
+    }
+    return daemon;
+  }
+
+  /** Starts one that may not come as far as to mount. */
+  static launch(options: DaemonOptions = {}): Daemon {
+    return new Daemon(options);
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  get hasEnded(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null;
+  }
+
+  /** All that it wrote to standard error. */
+  get log(): string {
+    return this.#log;
+  }
+
+  hasLogged(message: string): boolean {
+    return this.#log.includes(`"msg":"${message}`);
+  }
+
+  /** A file of sys/kernel/mm/coldpgs. */
+  globalFile(name: string): string {
+    return `${this.mountPoint}/sys/kernel/mm/coldpgs/${name}`;
+  }
+
+  /** A memory.coldpgs.* file of a memcg. */
+  memcgFile(memcg: Memcg | { readonly path: string }, name: string): string {
+    return `${this.mountPoint}/sys/fs/cgroup${memcg.path}/memory.coldpgs.${name}`;
+  }
+
+  /** What coldpgs/errors says. */
+  async errors(): Promise<string> {
+    return cat(`${this.mountPoint}/coldpgs/errors`);
+  }
+
+  /** The rows of memory.coldpgs.stats by name, in the unit of the dialect. */
+  async stats(memcg: Memcg): Promise<Map<string, number>> {
+    const text = await cat(this.memcgFile(memcg, 'stats'));
+    return new Map(
+      text
+        .trimEnd()
+        .split('\n')
+        .map((line) => {
+          const [name = '', value = ''] = line.split(':');
+          return [name.trim(), parseInt(value, 10)];
+        }),
+    );
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  /** Ends it with a signal; resolves to its exit code, or the signal if that ended it. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | string> {
+    if (!this.hasEnded) this.kill(signal);
+    return this.ended;
+  }
+
+  /** Ends it for good and leaves nothing behind, whatever state it is in. */
+  async remove(): Promise<void> {
+    if (!this.hasEnded) {
+      this.kill('SIGTERM');
+      await eventually('coldpgs to end', () => this.hasEnded, 20_000).catch(() => this.kill('SIGKILL'));
+    }
+    await this.ended;
+    while (this.isMounted()) {
+      const { status, stderr } = await sh('umount -l "$MOUNT"', { MOUNT: this.mountPoint });
+      if (status !== 0) throw new Error(stderr);
+    }
+    await eventually(
+      'the guardian to settle the loans',
+      () => !existsSync(join(this.stateFolder, `loans.${this.pid}`)),
+    );
+    for (const folder of [this.mountPoint, this.stateFolder]) rmSync(folder, { recursive: true, force: true });
+  }
+
+  isMounted(): boolean {
+    return readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .some((line) => line.split(' ')[4] === this.mountPoint);
+  }
+}

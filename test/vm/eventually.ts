@@ -1,0 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** What `look` finds as soon as it finds something. Rejects when that takes longer than the patience, which is generous: the VM may be emulated. */
+export async function eventually<Found>(
+  what: string,
+  look: () => Found | Promise<Found>,
+  patienceMs = 120_000,
+): Promise<NonNullable<Found>> {
+  for (const endMs = performance.now() + patienceMs; performance.now() < endMs; await sleep(10)) {
+    const found = await look();
+    if (found !== undefined && found !== null && found !== false) return found;
+  }
+  throw new Error(`waited ${patienceMs / 1000} s in vain for ${what}`);
+}

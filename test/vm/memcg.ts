@@ -1,0 +1,126 @@
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from './eventually.js';
+
+const cgroupRoot = '/sys/fs/cgroup';
+export const pageBytes = 4096;
+let made = 0;
+
+/** A memcg of a test's own, under a name that nothing else has. */
+export class Memcg {
+  readonly #children: Memcg[] = [];
+
+  private constructor(
+    /** As coldpgs and lru_gen name it. */
+    readonly path: string,
+  ) {
+    mkdirSync(this.folder);
+  }
+
+  static make(about: string): Memcg {
+    return new Memcg(`/${about}-${process.pid}-${++made}`);
+  }
+
+  /** Makes one at a path that another had before. */
+  static makeAt(path: string): Memcg {
+    return new Memcg(path);
+  }
+
+  /** Makes a memcg below this one, with a memory controller of its own. */
+  makeChild(name: string): Memcg {
+    writeFileSync(this.file('cgroup.subtree_control'), '+memory');
+    const child = new Memcg(`${this.path}/${name}`);
+    this.#children.push(child);
+    return child;
+  }
+
+  get folder(): string {
+    return cgroupRoot + this.path;
+  }
+
+  file(name: string): string {
+    return `${this.folder}/${name}`;
+  }
+
+  read(name: string): string {
+    return readFileSync(this.file(name), 'utf8').trim();
+  }
+
+  write(name: string, value: string | number): void {
+    writeFileSync(this.file(name), String(value));
+  }
+
+  /** A counter of memory.stat; bytes where that file has bytes. */
+  stat(name: string): number {
+    return counter(readFileSync(this.file('memory.stat'), 'utf8'), name);
+  }
+
+  pageCacheBytes(): number {
+    return this.stat('file');
+  }
+
+  /** Bytes of anonymous memory in RAM, mapped or only in the swap cache. */
+  anonBytes(): number {
+    const stat = readFileSync(this.file('memory.stat'), 'utf8');
+    return counter(stat, 'anon') + counter(stat, 'swapcached');
+  }
+
+  /** Pages that were evicted and then used again, since the memcg was made. */
+  refaults(): { anonPages: number; filePages: number } {
+    return { anonPages: this.stat('workingset_refault_anon'), filePages: this.stat('workingset_refault_file') };
+  }
+
+  /** A counter of memory.events. */
+  event(name: string): number {
+    return counter(readFileSync(this.file('memory.events'), 'utf8'), name);
+  }
+
+  /** Number of the youngest generation; it grows by one with each aging. */
+  youngestGeneration(): number {
+    let inside = false;
+    let youngest = 0;
+    for (const line of readFileSync('/sys/kernel/debug/lru_gen', 'utf8').split('\n')) {
+      const path = /^memcg\s+\d+ (.*)$/.exec(line)?.[1];
+      if (path !== undefined) inside = path === this.path;
+      const generation = /^\s+(\d+)(?:\s+\d+){3}/.exec(line)?.[1];
+      if (inside && generation !== undefined) youngest = Number(generation);
+    }
+    return youngest;
+  }
+
+  /** Resolves when the memcg was aged so often from now on. */
+  async agings(times: number): Promise<void> {
+    const from = this.youngestGeneration();
+    await eventually(`${times} agings of ${this.path}`, () => this.youngestGeneration() >= from + times);
+  }
+
+  /**
+   * Resolves when all that is in the memcg now and stays unused is proven idle for one period: the first aging sees the use by which it
+   * came in, two more make its generation one that may be evicted. An aging may come a twentieth of a period early.
+   */
+  async cold(): Promise<void> {
+    await this.agings(3);
+    await sleep(500);
+  }
+
+  /** Kills what runs inside and removes it, children first. May be called when it is gone already. */
+  async remove(): Promise<void> {
+    for (const child of this.#children) await child.remove();
+    if (!existsSync(this.folder)) return;
+    this.write('cgroup.kill', '1');
+    await eventually(`${this.path} to be removed`, () => {
+      try {
+        rmdirSync(this.folder);
+        return true;
+      } catch {
+        return !existsSync(this.folder);
+      }
+    });
+  }
+}
+
+function counter(text: string, name: string): number {
+  const line = text.split('\n').find((one) => one.startsWith(`${name} `));
+  if (line === undefined) throw new Error(`no counter ${name} here`);
+  return Number(line.slice(name.length + 1));
+}

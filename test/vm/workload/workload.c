@@ -1,0 +1,192 @@
+/*
+ * Memory whose use is known: the truth that coldpgs is measured against.
+ *
+ *   workload SET...     SET is TYPE:MIB:EVERY_MS[:FILE], EVERY_MS 0 for a set that is never touched again
+ *     anon:128:0                  anonymous memory
+ *     mapped:48:500:/root/a       page cache of FILE, touched through a mapping
+ *     read:48:500:/root/b         page cache of FILE, used through read(2) only
+ *     locked:16:0                 anonymous memory, mlocked
+ *
+ * Files must exist and be as large as the set. Prints "ready PID" when every set is in memory. On SIGUSR1 prints for each set
+ *   TYPE MIB EVERY_MS resident PAGES lost PAGES gap MS
+ * and then "end". `lost` counts the pages that were found missing when a set was about to be touched; `gap` is the longest
+ * time since the last report that a page of the set may have gone untouched. Ends on SIGTERM.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PAGE = 4096, MOST_SETS = 16 };
+
+struct set {
+	char type[16];
+	size_t mib, pages;
+	long every_ms;
+	int fd;
+	volatile char *memory;
+	unsigned char *present;
+	size_t lost;
+	long due_ms;
+	long touched_ms;
+	long gap_ms;
+};
+
+static struct set sets[MOST_SETS];
+static int set_count;
+static volatile sig_atomic_t report_wanted, end_wanted;
+
+static void on_signal(int signal_number)
+{
+	if (signal_number == SIGUSR1)
+		report_wanted = 1;
+	else
+		end_wanted = 1;
+}
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static long now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+enum { CHUNK_PAGES = (1 << 20) / PAGE };
+
+static size_t missing(struct set *set, size_t first, size_t pages)
+{
+	size_t absent = 0;
+	if (mincore((char *)set->memory + first * PAGE, pages * PAGE, set->present))
+		die("mincore");
+	for (size_t page = 0; page < pages; page++)
+		absent += !(set->present[page] & 1);
+	return absent;
+}
+
+/* Megabyte by megabyte, each looked at just before it is touched: what is evicted in mid-round counts as well. */
+static void touch(struct set *set, int count_lost)
+{
+	static char buffer[1 << 20];
+	volatile char sum = 0;
+	for (size_t mib = 0; mib < set->mib; mib++) {
+		size_t first = mib * CHUNK_PAGES;
+		if (count_lost)
+			set->lost += missing(set, first, CHUNK_PAGES);
+		if (!strcmp(set->type, "read")) {
+			if (pread(set->fd, buffer, sizeof buffer, (off_t)mib << 20) != sizeof buffer)
+				die("pread");
+			continue;
+		}
+		for (size_t page = first; page < first + CHUNK_PAGES; page++)
+			sum += set->memory[page * PAGE];
+	}
+}
+
+static void open_set(struct set *set, const char *text)
+{
+	char file[256] = "";
+	if (sscanf(text, "%15[^:]:%zu:%ld:%255s", set->type, &set->mib, &set->every_ms, file) < 3) {
+		fprintf(stderr, "workload: not a set: %s\n", text);
+		exit(2);
+	}
+	set->pages = (set->mib << 20) / PAGE;
+	set->present = malloc(set->pages);
+	int anonymous = !strcmp(set->type, "anon") || !strcmp(set->type, "locked");
+	set->fd = anonymous ? -1 : open(file, O_RDONLY);
+	if (!anonymous && set->fd < 0)
+		die(file);
+	set->memory = mmap(NULL, set->mib << 20, anonymous ? PROT_READ | PROT_WRITE : PROT_READ,
+			   anonymous ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, set->fd, 0);
+	if (set->memory == MAP_FAILED)
+		die("mmap");
+	if (anonymous) {
+		madvise((void *)set->memory, set->mib << 20, MADV_NOHUGEPAGE);
+		unsigned long seed = 88172645463325252UL;
+		for (size_t word = 0; word < (set->mib << 20) / sizeof seed; word++) {
+			seed ^= seed << 13;
+			seed ^= seed >> 7;
+			seed ^= seed << 17;
+			((volatile unsigned long *)set->memory)[word] = seed;
+		}
+		if (!strcmp(set->type, "locked") && mlock((void *)set->memory, set->mib << 20))
+			die("mlock");
+	} else {
+		touch(set, 0);
+	}
+	set->touched_ms = now_ms();
+	set->due_ms = set->touched_ms + set->every_ms;
+}
+
+/* From the start of the last round to the end of this one: no page went untouched for longer. */
+static void touch_again(struct set *set)
+{
+	long start_ms = now_ms();
+	touch(set, 1);
+	long gap_ms = now_ms() - set->touched_ms;
+	if (gap_ms > set->gap_ms)
+		set->gap_ms = gap_ms;
+	set->touched_ms = start_ms;
+}
+
+static void report(void)
+{
+	for (struct set *set = sets; set < sets + set_count; set++) {
+		printf("%s %zu %ld resident %zu lost %zu gap %ld\n", set->type, set->mib, set->every_ms,
+		       set->pages - missing(set, 0, set->pages), set->lost, set->gap_ms);
+		set->gap_ms = 0;
+	}
+	printf("end\n");
+	fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	sigaction(SIGUSR1, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	if (argc < 2 || argc > MOST_SETS + 1) {
+		fprintf(stderr, "usage: workload TYPE:MIB:EVERY_MS[:FILE]...\n");
+		return 2;
+	}
+	/* The program itself is no part of what is measured: its own pages, gone cold, would come back as refaults. */
+	if (mlockall(MCL_CURRENT))
+		die("mlockall");
+	for (int i = 1; i < argc; i++)
+		open_set(&sets[set_count++], argv[i]);
+	printf("ready %d\n", getpid());
+	fflush(stdout);
+	while (!end_wanted) {
+		long nap_ms = 1000;
+		for (struct set *set = sets; set < sets + set_count; set++) {
+			if (!set->every_ms)
+				continue;
+			if (now_ms() >= set->due_ms) {
+				touch_again(set);
+				set->due_ms += set->every_ms;
+				if (set->due_ms < now_ms())
+					set->due_ms = now_ms();
+			}
+			long until_ms = set->due_ms - now_ms();
+			if (until_ms < nap_ms)
+				nap_ms = until_ms < 0 ? 0 : until_ms;
+		}
+		if (report_wanted) {
+			report_wanted = 0;
+			report();
+		}
+		struct timespec nap = { nap_ms / 1000, nap_ms % 1000 * 1000000 };
+		nanosleep(&nap, NULL);
+	}
+	return 0;
+}
