@@ -23,6 +23,7 @@ import { Ledger, type LedgerBytes } from './ledger.js';
 import { Problems } from './problems.js';
 import { Reclaim } from './reclaim.js';
 import { planReclaim } from './reclaim-plan.js';
+import { largestStepPages } from './run.js';
 import { Swapin } from './swapin.js';
 import { isBelow, Turns } from './turns.js';
 
@@ -47,8 +48,6 @@ export const defaultEngineSettings: EngineSettings = {
   runsAtOnce: 4,
 };
 
-/** The largest step: what one eviction command may take at most, whatever batch says, so that a run can be stopped. */
-const largestStepPages = 65_536;
 /** coldpgs's batch counts pages per lock hold; a step of ours is so many batches. */
 const batchesPerStep = 128;
 

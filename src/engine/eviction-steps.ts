@@ -39,15 +39,13 @@ export class EvictionSteps {
 
   /** Evicts at most `pages` from the vein's present generation, within what run and vein have left. Throws MEMCG_GONE, KERNEL_REFUSED, CANCELLED. */
   async step(run: Run, vein: Vein, pages: number): Promise<Step> {
-    const asked = Math.min(pages, run.leftPages, vein.leftPages, await this.#safeToAsk(run, vein));
-    const step = await this.#command(run, vein, asked);
-    const gotAll = step.freedPages >= asked && (asked > fewPages || this.anonOnlyEviction);
-    if (vein.cold.type === 'file' || asked <= 0 || gotAll || run.signal.aborted) return step;
-    const writtenPages = await this.#settledPages(run);
-    const listedPages = await this.#anonListed(run, vein);
-    const stillWanted = Math.min(writtenPages, listedPages, pages - step.freedPages, run.leftPages, vein.leftPages);
-    if (stillWanted < fewPages) return step;
-    const rest = await this.#command(run, vein, stillWanted);
+    const wanted = Math.min(pages, run.leftPages, vein.leftPages);
+    if (vein.cold.type === 'file' || wanted <= 0) return this.#command(run, vein, vein.seq, wanted);
+    const asked = Math.min(wanted, await this.#safeToAsk(run, vein));
+    const step = await this.#command(run, vein, vein.seq, asked);
+    const gotAll = step.freedPages >= asked && (this.anonOnlyEviction || asked > fewPages);
+    if (gotAll || run.signal.aborted) return step;
+    const rest = await this.#takeWritten(run, vein, wanted - step.freedPages);
     return { freedPages: step.freedPages + rest.freedPages, refaultPages: rest.refaultPages };
   }
 
@@ -66,13 +64,26 @@ export class EvictionSteps {
     run.waitedMs += this.clock.nowMs() - startMs;
   }
 
+  /**
+   * Waits until what the last command sent to swap is written, and frees at most `pages` of it. Written pages come back at the tail of the
+   * oldest generation there is by then, clean and mapped nowhere: the kernel takes them first.
+   */
+  async #takeWritten(run: Run, vein: Vein, pages: number): Promise<Step> {
+    const writtenPages = await this.#settledPages(run);
+    const listed = await this.listed(run.request.memcg);
+    const evictable = generationsOf(listed, vein.cold.node).slice(0, -2);
+    const oldest = evictable.find((generation) => generation.anonPages >= fewPages);
+    const asked = Math.min(pages, writtenPages, oldest?.anonPages ?? 0, run.leftPages, vein.leftPages);
+    return this.#command(run, vein, oldest?.seq ?? vein.seq, asked < fewPages ? 0 : asked);
+  }
+
   /** One command. A refusal that the kernel's own agings explain frees nothing. */
-  async #command(run: Run, vein: Vein, asked: number): Promise<Step> {
+  async #command(run: Run, vein: Vein, seq: bigint, asked: number): Promise<Step> {
     const { memcg } = run.request;
     const { id, node, type } = vein.cold;
     if (asked <= 0) return { freedPages: 0, refaultPages: await this.eviction.refaults(memcg, type) };
     try {
-      const step = await this.eviction.evict(memcg, { id, node, seq: vein.seq, type }, asked, run.signal);
+      const step = await this.eviction.evict(memcg, { id, node, seq, type }, asked, run.signal);
       this.ledger.add(memcg, step.rows);
       vein.leftPages -= step.freedPages;
       run.leftPages -= step.freedPages;
@@ -94,15 +105,11 @@ export class EvictionSteps {
    */
   async #safeToAsk(run: Run, vein: Vein): Promise<number> {
     if (vein.cold.type === 'file' || this.anonOnlyEviction) return Infinity;
-    const listedPages = await this.#anonListed(run, vein);
+    const listed = await this.listed(run.request.memcg);
+    const listedPages = pagesUpTo(generationsOf(listed, vein.cold.node), vein.seq, 'anonPages');
     if (listedPages < fewPages) return 0;
     const spare = 4 * (vein.inFlightPages ?? unseenInFlightPages);
     return Math.max(fewPages, Math.floor((listedPages - spare) / 2));
-  }
-
-  async #anonListed(run: Run, vein: Vein): Promise<number> {
-    const listed = await this.listed(run.request.memcg);
-    return pagesUpTo(generationsOf(listed, vein.cold.node), vein.seq, 'anonPages');
   }
 
   /** Waits, as part of the eviction, until writes to swap are done, at most `settleMs`. Answers the pages that are written and still in memory. */

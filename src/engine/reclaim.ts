@@ -8,7 +8,7 @@ import type { Eviction, PageType } from './eviction.js';
 import type { EvictionSteps } from './eviction-steps.js';
 import { cameBackAtOnce, cameBackSome, judgeProbe } from './probe.js';
 import { planReclaim, type ReclaimPlan } from './reclaim-plan.js';
-import { type ReclaimRequest, type Run, startRun } from './run.js';
+import { largestStepPages, type ReclaimRequest, type Run, startRun } from './run.js';
 import { fewPages, openOldest, openVein, type Vein, youngerPages } from './vein.js';
 
 /** How careful a run is. The defaults are measured (docs/precision.md). */
@@ -183,7 +183,7 @@ export class Reclaim {
       emptySteps = step.freedPages === 0 ? emptySteps + 1 : 0;
       unwatchedPages += step.freedPages;
       if (!vein.careful && !cameBackSome(unwatchedPages, step.refaultPages - refaultsSeen)) {
-        stepPages = Math.min(stepPages * 2, firstPages * this.pace.stepGrowth);
+        stepPages = Math.min(stepPages * 2, firstPages * this.pace.stepGrowth, largestStepPages);
         continue;
       }
       stepPages = firstPages;

@@ -1,6 +1,9 @@
 import type { Memcg } from '../kernel/kernel.js';
 import type { PageType } from './eviction.js';
 
+/** What one eviction command may take at most, whatever batch says, so that a run can be stopped: 256 MiB. */
+export const largestStepPages = 65_536;
+
 export interface ReclaimRequest {
   readonly memcg: Memcg;
   readonly agePeriods: number;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from './eventually.js';
 import type { Memcg } from './memcg.js';
-import { cat, sh } from './shell.js';
+import { cat, echo, sh } from './shell.js';
 
 export interface DaemonOptions {
   /** Command line options, such as `--dialect doc`. */
@@ -93,6 +93,16 @@ export class Daemon {
   /** What coldpgs/errors says. */
   async errors(): Promise<string> {
     return cat(`${this.mountPoint}/coldpgs/errors`);
+  }
+
+  /** Lets a memcg grow cold and reclaims all of it. Rejects with what coldpgs/errors says of the memcg, if it says something. */
+  async reclaimCold(memcg: Memcg, mode: 1 | 2 | 3): Promise<void> {
+    await memcg.cold();
+    await echo(mode, this.globalFile('mode'));
+    await echo(1, this.memcgFile(memcg, 'threshold'));
+    await echo(1_000_000_000, this.memcgFile(memcg, 'size'));
+    const about = (await this.errors()).split('\n').filter((line) => line.includes(` ${memcg.path}: `));
+    if (about.length > 0) throw new Error(about.join('\n'));
   }
 
   /** The rows of memory.coldpgs.stats by name, in the unit of the dialect. */

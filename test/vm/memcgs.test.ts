@@ -18,14 +18,6 @@ void describe('memcgs', () => {
 
   const folderOf = (memcg: { readonly path: string }): string => `${daemon.mountPoint}/sys/fs/cgroup${memcg.path}`;
 
-  /** Lets all of a memcg grow cold and writes the pair for all of it. */
-  async function reclaimCold(memcg: Memcg, mode: number): Promise<void> {
-    await memcg.cold();
-    await echo(mode, daemon.globalFile('mode'));
-    await echo(1, daemon.memcgFile(memcg, 'threshold'));
-    await echo(1024 * mib, daemon.memcgFile(memcg, 'size'));
-  }
-
   void it('one made a moment ago is there, one removed is not', async () => {
     const memcg = Memcg.make('fresh');
     try {
@@ -48,7 +40,7 @@ void describe('memcgs', () => {
     const first = Memcg.make(name);
     const { path } = first;
     let workload = await Workload.start(first, 'anon:8:0');
-    await reclaimCold(first, 2);
+    await daemon.reclaimCold(first, 2);
     await echo('0x123', daemon.memcgFile(first, 'flags'));
     assertAtLeast('anon swap out', (await daemon.stats(first)).get('anon swap out') ?? 0, 4096);
     await workload.stop();
@@ -59,7 +51,7 @@ void describe('memcgs', () => {
       for (const [row, value] of await daemon.stats(second)) assert.equal(value, 0, row);
       assert.equal(await cat(daemon.memcgFile(second, 'flags')), '0x0\n');
       workload = await Workload.start(second, 'anon:8:0');
-      await reclaimCold(second, 2);
+      await daemon.reclaimCold(second, 2);
       assertNear('anon swap out', ((await daemon.stats(second)).get('anon swap out') ?? 0) * 1024, 8 * mib, 0.1);
       await workload.stop();
     } finally {
@@ -71,7 +63,7 @@ void describe('memcgs', () => {
     const memcg = Memcg.make('mit  zwei Leerzeichen: äöü 冷たい "und" \\n $HOME');
     const workload = await Workload.start(memcg, 'anon:8:0');
     try {
-      await reclaimCold(memcg, 2);
+      await daemon.reclaimCold(memcg, 2);
       assertNear('anon swap out', ((await daemon.stats(memcg)).get('anon swap out') ?? 0) * 1024, 8 * mib, 0.1);
       await echo('swapin', daemon.memcgFile(memcg, 'swapin'));
     } finally {

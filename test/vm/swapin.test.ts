@@ -5,7 +5,7 @@ import { Daemon } from './daemon.js';
 import { eventually } from './eventually.js';
 import { assertAtLeast, assertAtMost, mib } from './limits.js';
 import { Memcg } from './memcg.js';
-import { echo, says, sh, tryEcho } from './shell.js';
+import { echo, sh, tryEcho } from './shell.js';
 import { Workload } from './workload.js';
 
 const setMib = 64;
@@ -94,12 +94,7 @@ void describe('a memcg in another, its memory swapped out', () => {
   });
 
   async function swapOut(memcg: Memcg): Promise<void> {
-    await memcg.cold();
-    await echo(2, daemon.globalFile('mode'));
-    await says('echo 1 > "$THRESHOLD"; echo 1000000000 > "$SIZE"', {
-      THRESHOLD: daemon.memcgFile(memcg, 'threshold'),
-      SIZE: daemon.memcgFile(memcg, 'size'),
-    });
+    await daemon.reclaimCold(memcg, 2);
     const swappedBytes = ((await daemon.stats(memcg)).get('anon swap out') ?? 0) * 1024;
     assertAtLeast(`swapped out of ${memcg.path}`, swappedBytes, 12 * mib);
   }

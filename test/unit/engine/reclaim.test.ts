@@ -130,15 +130,19 @@ void t.test('a limit is kept, but for one batch of the kernel; less than a page 
   t.same(commands, []);
 });
 
-void t.test('no command asks for more than a step: 128 batches', async (t) => {
-  const { it, commands } = await watched();
-  it.engine.global.batch = 2;
-  it.machine.file('/test', { mib: 16 });
-  await it.letAge('/test', 2);
-  await it.reclaim('/test', 2);
-  t.equal(Math.max(...commands.map((one) => one.pages)), 256);
-  t.equal(it.ledger('/test')['pagecache dropped'], pages(16));
-});
+void t.test(
+  'the first step is 128 batches; steps double while nothing comes back, up to eight times the first',
+  async (t) => {
+    const { it, commands } = await watched();
+    it.engine.global.batch = 2;
+    it.machine.file('/test', { mib: 64 });
+    await it.letAge('/test', 2);
+    await it.reclaim('/test', 2);
+    const steps = commands.slice(1).map((one) => one.pages);
+    t.same(steps.slice(0, 5), [256, 512, 1024, 2048, 2048]);
+    t.equal(it.ledger('/test')['pagecache dropped'], pages(64));
+  },
+);
 
 void t.test('no eviction comes sooner than 1.5 s after an aging', async (t) => {
   const { it, commands } = await watched();
