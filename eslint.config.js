@@ -26,7 +26,10 @@ function roomRule(room) {
       message: 'engine/ is pure over the Kernel interface: it knows no implementation of it.',
     });
   if (['engine', 'files', 'tree'].includes(room))
-    patterns.push({ group: ['node:fs', 'node:fs/*', 'node:child_process'], message: `engine/, files/ and tree/ do not touch the machine: ask the Kernel interface.` });
+    patterns.push({
+      group: ['node:fs', 'node:fs/*', 'node:child_process'],
+      message: `engine/, files/ and tree/ do not touch the machine: ask the Kernel interface.`,
+    });
   return {
     files: [`src/${room}/**/*.ts`, `src/${room}/**/*.cts`],
     rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] },
@@ -51,7 +54,15 @@ export default tseslint.config(
   },
   {
     files: ['**/*.js', '**/*.mjs'],
-    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', setTimeout: 'readonly', Buffer: 'readonly' } },
+    languageOptions: {
+      globals: {
+        process: 'readonly',
+        console: 'readonly',
+        URL: 'readonly',
+        setTimeout: 'readonly',
+        Buffer: 'readonly',
+      },
+    },
   },
   ...rooms.map(roomRule),
 );

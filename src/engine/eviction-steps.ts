@@ -57,6 +57,16 @@ export class EvictionSteps {
     return listed;
   }
 
+  /** Makes a new generation in some nodes of a memcg. What the kernel refuses is left as it is: the pages stay where they are. */
+  async age({ id, path, nodes }: LruGenMemcg, wanted: ReadonlySet<number>): Promise<void> {
+    const targets = nodes.flatMap(({ node, generations }) => {
+      const youngest = generations.at(-1);
+      return youngest && wanted.has(node) ? [{ id, path, node, maxSeq: youngest.seq }] : [];
+    });
+    for (const { error } of await this.kernel.lruGen.age(targets))
+      this.log.debug({ memcg: toText(path), refusal: sentenceOf(error) }, 'not aged');
+  }
+
   /** Waits, on the run's account. Ends early when the run is cancelled. */
   async wait(run: Run, ms: number): Promise<void> {
     const startMs = this.clock.nowMs();

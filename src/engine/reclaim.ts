@@ -9,7 +9,7 @@ import type { EvictionSteps } from './eviction-steps.js';
 import { cameBackAtOnce, cameBackSome, judgeProbe } from './probe.js';
 import { planReclaim, type ReclaimPlan } from './reclaim-plan.js';
 import { largestStepPages, type ReclaimRequest, type Run, startRun } from './run.js';
-import { fewPages, openOldest, openVein, type Vein, youngerPages } from './vein.js';
+import { fewPages, openOldest, openReturned, openVein, unprovenPages, type Vein, youngerPages } from './vein.js';
 
 /** How careful a run is. The defaults are measured (docs/precision.md). */
 export interface ReclaimPace {
@@ -25,6 +25,10 @@ export interface ReclaimPace {
   readonly carefulStepPages: number;
   /** Steps grow to at most so many times the first while nothing comes back: each costs a round trip to the kernel. */
   readonly stepGrowth: number;
+  /** How often a run goes after anon that the kernel put among the younger pages, at most. */
+  readonly returns: number;
+  /** The share of cold anon that must have come back among the younger before it is gone after. */
+  readonly returnedShare: number;
 }
 
 export const defaultPace: ReclaimPace = {
@@ -35,6 +39,8 @@ export const defaultPace: ReclaimPace = {
   probes: 3,
   carefulStepPages: 1024,
   stepGrowth: 8,
+  returns: 3,
+  returnedShare: 0.02,
 };
 
 export interface ReclaimOutcome {
@@ -75,15 +81,18 @@ export class Reclaim {
    */
   async run(request: ReclaimRequest, signal: AbortSignal): Promise<ReclaimOutcome> {
     const run = startRun(request, this.kernel.pageBytes, signal);
-    let veins = await this.#openVeins(run);
+    const opened = await this.#openVeins(run);
     await this.#probe(
       run,
-      veins.filter((vein) => !this.#isFresh(run, vein.cold.type)),
+      opened.filter((vein) => !this.#isFresh(run, vein.cold.type)),
     );
+    let veins = opened;
     for (let generation = 0; generation < mostGenerations && veins.length > 0 && !signal.aborted; generation++) {
       for (const vein of veins) await this.#evictGeneration(run, vein);
       veins = await this.#moveOn(run, veins);
     }
+    const anon = opened.filter((vein) => vein.cold.type === 'anon');
+    for (let round = 0; round < this.pace.returns && (await this.#takeReturned(run, anon)); round++);
     if (signal.aborted) throw cancelled(request.memcg);
     return this.#outcome(run);
   }
@@ -131,6 +140,29 @@ export class Reclaim {
       );
     }
     return next;
+  }
+
+  /**
+   * Huge pages that were written to swap (7.2), or that no swap was found for at once, stand among the youngest generations afterwards, out of
+   * reach. Where that is a good part of a vein, one more aging and grace bring them back into reach, apart from what is in use. Answers
+   * whether it was so.
+   */
+  async #takeReturned(run: Run, veins: readonly Vein[]): Promise<boolean> {
+    const { memcg } = run.request;
+    if (veins.length === 0 || run.leftPages <= 0 || run.signal.aborted) return false;
+    const listed = await this.steps.listed(memcg);
+    const returned = veins.filter((vein) => {
+      const pages = Math.min(vein.leftPages, unprovenPages(vein.cold, listed) - vein.unprovenPages);
+      return pages >= Math.max(fewPages, vein.cold.pages * this.pace.returnedShare);
+    });
+    if (returned.length === 0) return false;
+    await this.steps.age(listed, new Set(returned.map((vein) => vein.cold.node)));
+    await this.steps.wait(run, this.pace.graceMs);
+    const aged = await this.steps.listed(memcg);
+    const apart = returned.filter((vein) => openReturned(vein, aged));
+    for (const vein of apart) await this.#evictGeneration(run, vein);
+    if (apart.length < returned.length) run.shortfalls.push(amongPagesInUse);
+    return apart.length > 0;
   }
 
   /** Evicts a few pages of each type and node and looks whether they come back: closes the veins of a type that does, or makes them careful. */
@@ -214,6 +246,9 @@ export class Reclaim {
     return { freedBytes, evictionMs, waitedMs, shortfalls };
   }
 }
+
+const amongPagesInUse =
+  'some anonymous memory went among the pages in use instead of leaving (huge pages were split, or swap was slow); write again after a scan period';
 
 function probeKey(run: Run, type: PageType): string {
   return `${run.request.memcg.inode} ${type}`;

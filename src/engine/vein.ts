@@ -14,6 +14,8 @@ export interface Vein {
   /** The most pages seen on their way to swap after a command; undefined before the first. */
   inFlightPages: number | undefined;
   careful: boolean;
+  /** Pages of the type in generations after the newest proven, when the vein was opened. */
+  readonly unprovenPages: number;
 }
 
 /** A generation with fewer pages is not worth another wait: less than a batch of the kernel's. */
@@ -28,6 +30,7 @@ export function openVein(cold: ColdPages, listed: LruGenMemcg): Vein {
     youngerPages: 0,
     inFlightPages: undefined,
     careful: false,
+    unprovenPages: unprovenPages(cold, listed),
   };
   openOldest(vein, listed);
   return vein;
@@ -50,4 +53,25 @@ export function youngerPages(vein: Vein, listed: LruGenMemcg): number {
   const generations = generationsOf(listed, vein.cold.node);
   const field = pagesField(vein.cold.type);
   return pagesUpTo(generations, vein.cold.newestSeq, field) - pagesUpTo(generations, vein.seq, field);
+}
+
+/**
+ * Turns a vein to proven pages that the kernel has put among the younger ones instead of freeing them, where they can be told apart: the
+ * youngest generation that can be evicted now must hold no more than came there since the vein was opened. Answers whether they can.
+ */
+export function openReturned(vein: Vein, listed: LruGenMemcg): boolean {
+  const evictable = generationsOf(listed, vein.cold.node).slice(0, -2);
+  const returnedPages = unprovenPages(vein.cold, listed) - vein.unprovenPages;
+  const newest = evictable.at(-1);
+  const heldPages = newest ? pagesUpTo(evictable, newest.seq, pagesField(vein.cold.type)) : 0;
+  if (!newest || heldPages < fewPages || heldPages > returnedPages + fewPages) return false;
+  vein.seq = newest.seq;
+  return true;
+}
+
+/** Pages of the vein's type that are in generations after the newest proven. */
+export function unprovenPages(cold: ColdPages, listed: LruGenMemcg): number {
+  const generations = generationsOf(listed, cold.node);
+  const field = pagesField(cold.type);
+  return generations.reduce((sum, one) => (one.seq > cold.newestSeq ? sum + one[field] : sum), 0);
 }
