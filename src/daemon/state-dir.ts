@@ -11,16 +11,14 @@ export class StateDir {
     try {
       makeFolder(resolve(path));
       const holder = StateDir.#holder(path);
-      if (holder !== undefined)
-        throw new ColdpgsError(
-          'STATE_IN_USE',
-          'EBUSY',
-          `Another coldpgs (process ${holder}) keeps its state in ${path}: stop it, or give this one its own with --state-dir.`,
-        );
-      writeFileSync(join(path, 'daemon'), `${process.pid} ${startOf(process.pid)}\n`);
+      if (holder !== undefined) throw inUse(path, `process ${holder}`);
+      rmSync(join(path, 'daemon'), { force: true });
+      // Exclusive, for another daemon that starts at the same moment.
+      writeFileSync(join(path, 'daemon'), `${process.pid} ${startOf(process.pid)}\n`, { flag: 'wx' });
       return new StateDir(path);
     } catch (failure) {
       if (failure instanceof ColdpgsError) throw failure;
+      if (systemErrno(failure) === 'EEXIST') throw inUse(path, 'started just now');
       throw new ColdpgsError(
         'BAD_SETTING',
         'EINVAL',
@@ -43,6 +41,14 @@ export class StateDir {
     const [pid = '', start] = readIfThere(join(path, 'daemon')).trim().split(' ');
     return /^\d+$/.test(pid) && start !== undefined && startOf(Number(pid)) === start ? Number(pid) : undefined;
   }
+}
+
+function inUse(path: string, holder: string): ColdpgsError {
+  return new ColdpgsError(
+    'STATE_IN_USE',
+    'EBUSY',
+    `Another coldpgs (${holder}) keeps its state in ${path}: stop it, or give this one its own with --state-dir.`,
+  );
 }
 
 /** Not Node's recursive mkdir: that never ends where a file system answers ENOENT although the parent is there (/proc). */
