@@ -278,6 +278,7 @@ export class Engine {
   #sweep(): void {
     this.ledger.keepOnly(this.isLive);
     this.controls.keepOnly(this.isLive);
+    this.#reclaim.keepOnly(this.isLive);
     this.#readColdness();
   }
 

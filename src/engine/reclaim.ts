@@ -63,7 +63,7 @@ const mostGenerations = 4;
  */
 export class Reclaim {
   /** When a probe last showed that nothing of the type comes back, by identity and type. */
-  readonly #goodProbes = new Map<string, number>();
+  readonly #goodProbes = new Map<string, { readonly memcg: Memcg; readonly atMs: number }>();
 
   constructor(
     private readonly kernel: Kernel,
@@ -98,9 +98,8 @@ export class Reclaim {
   }
 
   /** Forgets what probes said of memcgs that are gone. */
-  keepOnly(isLive: (inode: bigint) => boolean): void {
-    for (const key of this.#goodProbes.keys())
-      if (!isLive(BigInt(key.split(' ')[0] ?? 0))) this.#goodProbes.delete(key);
+  keepOnly(isLive: (memcg: Memcg) => boolean): void {
+    for (const [key, { memcg }] of this.#goodProbes) if (!isLive(memcg)) this.#goodProbes.delete(key);
   }
 
   /** What is proven cold once the grace time is over; waits for that only when there is something to wait for. */
@@ -186,7 +185,7 @@ export class Reclaim {
         const verdict = judgeProbe(freedPages, refaults, probesLeft);
         this.log.debug({ memcg: toText(memcg.path), type, freedPages, refaults, verdict }, 'probed');
         if (verdict === 'probe again') again.push(type);
-        if (verdict === 'go on') this.#goodProbes.set(probeKey(run, type), this.clock.nowMs());
+        if (verdict === 'go on') this.#goodProbes.set(probeKey(run, type), { memcg, atMs: this.clock.nowMs() });
         if (verdict === 'go slower') for (const vein of veins) vein.careful ||= vein.cold.type === type;
         if (verdict === 'stop') {
           for (const vein of veins) if (vein.cold.type === type) vein.leftPages = 0;
@@ -235,8 +234,8 @@ export class Reclaim {
   }
 
   #isFresh(run: Run, type: PageType): boolean {
-    const goodAtMs = this.#goodProbes.get(probeKey(run, type));
-    return goodAtMs !== undefined && this.clock.nowMs() - goodAtMs < run.request.periodMs;
+    const good = this.#goodProbes.get(probeKey(run, type));
+    return good !== undefined && this.clock.nowMs() - good.atMs < run.request.periodMs;
   }
 
   #outcome(run: Run): ReclaimOutcome {

@@ -236,7 +236,7 @@ void describe('four reclaims at once', () => {
     daemon = await Daemon.start();
     memcgs = ['a', 'b', 'c', 'd'].map((name) => Memcg.make(name));
     workloads = [];
-    for (const memcg of memcgs) workloads.push(await Workload.start(memcg, 'anon:96:0'));
+    for (const memcg of memcgs) workloads.push(await Workload.start(memcg, 'anon:64:0'));
     await Promise.all(memcgs.map((memcg) => memcg.cold()));
     await echo(2, daemon.globalFile('mode'));
     for (const memcg of memcgs) await echo(1, daemon.memcgFile(memcg, 'threshold'));

@@ -7,6 +7,8 @@ import type { Memcg } from './memcg.js';
 import { cat, echo, sh } from './shell.js';
 
 export interface DaemonOptions {
+  /** Length of a scan period, whole seconds. */
+  readonly periodMs?: number;
   /** Command line options, such as `--dialect doc`. */
   readonly options?: readonly string[];
   /** The folders of a daemon before it, which it takes over. */
@@ -15,8 +17,8 @@ export interface DaemonOptions {
   readonly memcg?: Memcg;
 }
 
-/** Length of a scan period here: short, but four times the interval at which hot sets are used. */
-export const periodMs = 2000;
+/** Length of a scan period here unless a test says otherwise: as short as it can be set. */
+export const periodMs = 1000;
 
 /** A `coldpgs mount` in a process of its own, with a mount point and a state folder of its own. */
 export class Daemon {
@@ -26,11 +28,11 @@ export class Daemon {
   readonly #process: ChildProcess;
   #log = '';
 
-  private constructor({ options = [], after, memcg }: DaemonOptions) {
+  private constructor({ options = [], after, memcg, ...others }: DaemonOptions) {
     this.mountPoint = after?.mountPoint ?? mkdtempSync(join(tmpdir(), 'coldpgs-mount-'));
     this.stateFolder = after?.stateFolder ?? mkdtempSync(join(tmpdir(), 'coldpgs-state-'));
     const args = [
-      ...['mount', this.mountPoint, '--scan-period', String(periodMs / 1000)],
+      ...['mount', this.mountPoint, '--scan-period', String((others.periodMs ?? periodMs) / 1000)],
       ...['--state-dir', this.stateFolder, '--log-level', 'debug', ...options],
     ];
     const enter = memcg ? `echo $$ > '${memcg.file('cgroup.procs')}' && ` : '';

@@ -34,7 +34,7 @@ void describe('a threshold that nothing is proven to have reached', () => {
     assert.equal((await daemon.stats(memcg)).get('anon swap out'), 0);
     assert.match(
       await daemon.errors(),
-      new RegExp(`${memcg.path}: nothing is proven idle for 6 periods \\(12 s\\) yet`),
+      new RegExp(`${memcg.path}: nothing is proven idle for 6 periods \\(${6 * (periodMs / 1000)} s\\) yet`),
     );
   });
 
