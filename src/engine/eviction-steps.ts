@@ -57,6 +57,11 @@ export class EvictionSteps {
     return listed;
   }
 
+  /** Anonymous pages of a memcg and its descendants that have a copy in swap and are in memory all the same. */
+  async swapCachedPages({ path }: Memcg): Promise<number> {
+    return (await this.kernel.memory.stat(path)).swapCachedBytes / this.kernel.pageBytes;
+  }
+
   /** Makes a new generation in some nodes of a memcg. What the kernel refuses is left as it is: the pages stay where they are. */
   async age({ id, path, nodes }: LruGenMemcg, wanted: ReadonlySet<number>): Promise<void> {
     const targets = nodes.flatMap(({ node, generations }) => {

@@ -9,7 +9,7 @@ import type { EvictionSteps } from './eviction-steps.js';
 import { cameBackAtOnce, cameBackSome, judgeProbe } from './probe.js';
 import { planReclaim, type ReclaimPlan } from './reclaim-plan.js';
 import { largestStepPages, type ReclaimRequest, type Run, startRun } from './run.js';
-import { fewPages, openOldest, openReturned, openVein, unprovenPages, type Vein, youngerPages } from './vein.js';
+import { fewPages, openOldest, openReturned, openVein, returnedPages, type Vein, youngerPages } from './vein.js';
 
 /** How careful a run is. The defaults are measured (docs/precision.md). */
 export interface ReclaimPace {
@@ -81,6 +81,7 @@ export class Reclaim {
    */
   async run(request: ReclaimRequest, signal: AbortSignal): Promise<ReclaimOutcome> {
     const run = startRun(request, this.kernel.pageBytes, signal);
+    run.swapCachedPages = await this.steps.swapCachedPages(request.memcg);
     const opened = await this.#openVeins(run);
     await this.#probe(
       run,
@@ -151,14 +152,15 @@ export class Reclaim {
     if (veins.length === 0 || run.leftPages <= 0 || run.signal.aborted) return false;
     const listed = await this.steps.listed(memcg);
     const returned = veins.filter((vein) => {
-      const pages = Math.min(vein.leftPages, unprovenPages(vein.cold, listed) - vein.unprovenPages);
+      const pages = Math.min(vein.leftPages, returnedPages(vein, listed));
       return pages >= Math.max(fewPages, vein.cold.pages * this.pace.returnedShare);
     });
     if (returned.length === 0) return false;
     await this.steps.age(listed, new Set(returned.map((vein) => vein.cold.node)));
     await this.steps.wait(run, this.pace.graceMs);
     const aged = await this.steps.listed(memcg);
-    const apart = returned.filter((vein) => openReturned(vein, aged));
+    const writtenPages = (await this.steps.swapCachedPages(memcg)) - run.swapCachedPages;
+    const apart = returned.filter((vein) => openReturned(vein, aged, writtenPages));
     for (const vein of apart) await this.#evictGeneration(run, vein);
     if (apart.length < returned.length) run.shortfalls.push(amongPagesInUse);
     return apart.length > 0;

@@ -25,6 +25,8 @@ export interface Run {
   evictionMs: number;
   /** Time waited for grace and probes. */
   waitedMs: number;
+  /** Swap cache of the memcg when the run began. */
+  swapCachedPages: number;
   readonly shortfalls: string[];
 }
 
@@ -37,6 +39,7 @@ export function startRun(request: ReclaimRequest, pageBytes: number, signal: Abo
     freedPages: 0,
     evictionMs: 0,
     waitedMs: 0,
+    swapCachedPages: 0,
     shortfalls: [],
   };
 }

@@ -1,4 +1,4 @@
-import type { LruGenMemcg } from '../kernel/lru-gen.js';
+import type { Generation, LruGenMemcg } from '../kernel/lru-gen.js';
 import { pagesUpTo } from './coldness.js';
 import { type ColdPages, generationsOf, pagesField } from './reclaim-plan.js';
 
@@ -14,8 +14,8 @@ export interface Vein {
   /** The most pages seen on their way to swap after a command; undefined before the first. */
   inFlightPages: number | undefined;
   careful: boolean;
-  /** Pages of the type in generations after the newest proven, when the vein was opened. */
-  readonly unprovenPages: number;
+  /** The generations of the node when the vein was opened. */
+  readonly opened: readonly Generation[];
 }
 
 /** A generation with fewer pages is not worth another wait: less than a batch of the kernel's. */
@@ -30,7 +30,7 @@ export function openVein(cold: ColdPages, listed: LruGenMemcg): Vein {
     youngerPages: 0,
     inFlightPages: undefined,
     careful: false,
-    unprovenPages: unprovenPages(cold, listed),
+    opened: generationsOf(listed, cold.node),
   };
   openOldest(vein, listed);
   return vein;
@@ -55,23 +55,29 @@ export function youngerPages(vein: Vein, listed: LruGenMemcg): number {
   return pagesUpTo(generations, vein.cold.newestSeq, field) - pagesUpTo(generations, vein.seq, field);
 }
 
+/** Pages of the vein's type that came among the generations after the newest proven since the vein was opened. */
+export function returnedPages(vein: Vein, listed: LruGenMemcg): number {
+  return unprovenPages(vein, generationsOf(listed, vein.cold.node)) - unprovenPages(vein, vein.opened);
+}
+
 /**
- * Turns a vein to proven pages that the kernel has put among the younger ones instead of freeing them, where they can be told apart: the
- * youngest generation that can be evicted now must hold no more than came there since the vein was opened. Answers whether they can.
+ * Turns a vein to proven pages that the kernel has put among the younger ones instead of freeing them, where they can be told apart: up to
+ * the youngest generation that can be evicted now there was nothing unproven when the vein was opened, or there is no more now than the
+ * `writtenPages` that have come to be swap cache since. Answers whether they can.
  */
-export function openReturned(vein: Vein, listed: LruGenMemcg): boolean {
-  const evictable = generationsOf(listed, vein.cold.node).slice(0, -2);
-  const returnedPages = unprovenPages(vein.cold, listed) - vein.unprovenPages;
-  const newest = evictable.at(-1);
-  const heldPages = newest ? pagesUpTo(evictable, newest.seq, pagesField(vein.cold.type)) : 0;
-  if (!newest || heldPages < fewPages || heldPages > returnedPages + fewPages) return false;
+export function openReturned(vein: Vein, listed: LruGenMemcg, writtenPages: number): boolean {
+  const generations = generationsOf(listed, vein.cold.node);
+  const newest = generations.at(-3);
+  if (!newest) return false;
+  const heldPages = pagesUpTo(generations, newest.seq, pagesField(vein.cold.type));
+  const unprovenBefore = unprovenPages(vein, vein.opened, newest.seq);
+  if (heldPages < fewPages || (unprovenBefore >= fewPages && heldPages > writtenPages + fewPages)) return false;
   vein.seq = newest.seq;
   return true;
 }
 
-/** Pages of the vein's type that are in generations after the newest proven. */
-export function unprovenPages(cold: ColdPages, listed: LruGenMemcg): number {
-  const generations = generationsOf(listed, cold.node);
-  const field = pagesField(cold.type);
-  return generations.reduce((sum, one) => (one.seq > cold.newestSeq ? sum + one[field] : sum), 0);
+/** Pages of the vein's type in generations after the newest proven, up to `seq` or all. */
+function unprovenPages(vein: Vein, generations: readonly Generation[], seq = generations.at(-1)?.seq ?? -1n): number {
+  const field = pagesField(vein.cold.type);
+  return pagesUpTo(generations, seq, field) - pagesUpTo(generations, vein.cold.newestSeq, field);
 }
