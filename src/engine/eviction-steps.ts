@@ -100,11 +100,14 @@ export class EvictionSteps {
     try {
       const step = await this.eviction.evict(memcg, { id, node, seq, type }, asked, run.signal);
       this.ledger.add(memcg, step.rows);
+      const { freedPages, writebackPages } = step;
+      this.log.debug({ memcg: toText(memcg.path), type, seq: String(seq), asked, freedPages, writebackPages }, 'step');
       vein.leftPages -= step.freedPages;
-      run.leftPages -= step.freedPages;
-      run.freedPages += step.freedPages;
+      run.leftPages -= step.freedPages + step.otherPages;
+      run.freedPages += step.freedPages + step.otherPages;
       run.evictionMs += step.tookMs;
-      vein.inFlightPages = Math.max(vein.inFlightPages ?? 0, step.writebackPages);
+      const seenPages = Math.max(vein.inFlightPages ?? 0, step.writebackPages);
+      vein.inFlightPages = step.otherPages > 0 ? unseenInFlightPages : seenPages;
       return step;
     } catch (failure) {
       if (!(failure instanceof ColdpgsError) || systemErrno(failure.cause) !== 'EINVAL') throw failure;

@@ -16,7 +16,10 @@ export interface EvictionTarget {
 
 /** What one command freed and brought back, by the kernel's counters. */
 export interface EvictionOutcome {
+  /** Pages of the type asked for. */
   readonly freedPages: number;
+  /** Page cache that the kernel took beside anon, where it cannot evict anon alone. */
+  readonly otherPages: number;
   readonly rows: LedgerBytes;
   /** Cumulative refaults of the type after the command. */
   readonly refaultPages: number;
@@ -53,10 +56,13 @@ export class Eviction {
       });
       const tookMs = this.clock.nowMs() - startMs;
       const after = await this.kernel.memory.stat(memcg.path);
-      const freedPages = freedBetween(before, after, target.type, this.kernel.pageBytes);
+      const allPages = freedBetween(before, after, target.type, this.kernel.pageBytes);
+      const otherPages = target.type === 'anon' ? this.#filePages(before, after, allPages) : 0;
+      const freedPages = allPages - otherPages;
       return {
         freedPages,
-        rows: this.#rows(before, after, target.type, freedPages),
+        otherPages,
+        rows: this.#rows(before, after, target.type, freedPages, otherPages),
         refaultPages: refaultsOf(after, target.type),
         writebackPages: after.writebackBytes / this.kernel.pageBytes,
         tookMs,
@@ -64,18 +70,21 @@ export class Eviction {
     });
   }
 
-  /** Freed pages by row. Where the kernel cannot evict anon alone, page cache that fell meanwhile is booked as what it is. */
-  #rows(before: MemoryStat, after: MemoryStat, type: PageType, freedPages: number): LedgerBytes {
+  /** How much of what an anon command freed was page cache, by its fall meanwhile. */
+  #filePages(before: MemoryStat, after: MemoryStat, allPages: number): number {
+    const fellPages = Math.max(0, (before.fileBytes - after.fileBytes) / this.kernel.pageBytes);
+    return this.anonOnlyEviction ? 0 : Math.min(allPages, fellPages);
+  }
+
+  #rows(before: MemoryStat, after: MemoryStat, type: PageType, freedPages: number, otherPages: number): LedgerBytes {
     const { pageBytes } = this.kernel;
     if (type === 'file') return { 'pagecache dropped': freedPages * pageBytes };
-    const fileFellPages = Math.max(0, (before.fileBytes - after.fileBytes) / pageBytes);
-    const filePages = this.anonOnlyEviction ? 0 : Math.min(freedPages, fileFellPages);
     const toZswapPages = Math.max(0, (after.zswapOutPages ?? 0) - (before.zswapOutPages ?? 0));
-    const zswapPages = Math.min(freedPages - filePages, toZswapPages);
+    const zswapPages = Math.min(freedPages, toZswapPages);
     return {
-      'pagecache dropped': filePages * pageBytes,
+      'pagecache dropped': otherPages * pageBytes,
       'anon zswap out': zswapPages * pageBytes,
-      'anon swap out': (freedPages - filePages - zswapPages) * pageBytes,
+      'anon swap out': (freedPages - zswapPages) * pageBytes,
     };
   }
 

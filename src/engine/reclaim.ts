@@ -33,7 +33,7 @@ export interface ReclaimPace {
 
 export const defaultPace: ReclaimPace = {
   graceMs: 1500,
-  sparedGraceMs: 2000,
+  sparedGraceMs: 2600,
   probePages: 64,
   probeWaitMs: 1000,
   probes: 3,
