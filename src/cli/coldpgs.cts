@@ -1,4 +1,5 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=2
+// A small young generation keeps an idle daemon with 1,000 memcgs at 76 MiB instead of 97.
 // CommonJS, because it must run before anything uses libuv's thread pool: each eviction command and each read of a process's
 // memory holds a thread for as long as it takes, and the pool's four would leave none for everything else.
 process.env['UV_THREADPOOL_SIZE'] ??= '24';
