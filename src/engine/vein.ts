@@ -1,6 +1,8 @@
 import type { Generation, LruGenMemcg } from '../kernel/lru-gen.js';
+import { alongAllowance } from './anon-allowance.js';
 import { pagesUpTo } from './coldness.js';
 import { type ColdPages, generationsOf, pagesField } from './reclaim-plan.js';
+import { fewPages } from './run.js';
 
 /** Cold pages that a run works on, generation by generation. */
 export interface Vein {
@@ -11,15 +13,12 @@ export interface Vein {
   seq: bigint;
   /** Pages in the generations after `seq` before its eviction: more of them afterwards are pages the kernel spared. */
   youngerPages: number;
-  /** The most pages seen on their way to swap after a command; undefined before the first. */
-  inFlightPages: number | undefined;
+  /** Page cache that may still be taken instead of anon, where the kernel cannot evict anon alone. */
+  alongLeftPages: number;
   careful: boolean;
   /** The generations of the node when the vein was opened. */
   readonly opened: readonly Generation[];
 }
-
-/** A generation with fewer pages is not worth another wait: less than a batch of the kernel's. */
-export const fewPages = 64;
 
 /** A vein at its oldest generation. */
 export function openVein(cold: ColdPages, listed: LruGenMemcg): Vein {
@@ -28,7 +27,7 @@ export function openVein(cold: ColdPages, listed: LruGenMemcg): Vein {
     leftPages: cold.pages,
     seq: -1n,
     youngerPages: 0,
-    inFlightPages: undefined,
+    alongLeftPages: alongAllowance(cold.pages),
     careful: false,
     opened: generationsOf(listed, cold.node),
   };
