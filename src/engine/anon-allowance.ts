@@ -1,13 +1,5 @@
 import { fewPages } from './run.js';
 
-/** The share of cold anon that may be taken of page cache instead, where the kernel cannot evict anon alone: a batch of the kernel's at least. */
-const alongShare = 0.005;
-
-/** Page cache that may go along with so many cold anonymous pages, in pages. */
-export function alongAllowance(coldPages: number): number {
-  return Math.max(fewPages, Math.floor(coldPages * alongShare));
-}
-
 /** What is known just before a command that is to evict anon. */
 export interface AnonList {
   /** Anonymous pages in the generations named. */
@@ -16,7 +8,7 @@ export interface AnonList {
   readonly cleanPages: number;
   /** Page cache in the same generations. */
   readonly filePages: number;
-  /** Page cache that may still go along. */
+  /** Page cache that may still go along: a batch of the kernel's, or what is left of it. */
   readonly alongLeftPages: number;
   /** Whether pages are in swap as soon as the kernel sends them (zswap, zram), so that it counts them at once. */
   readonly writesAtOnce: boolean;

@@ -90,6 +90,7 @@ export class EvictionSteps {
    */
   async #takeWritten(run: Run, vein: Vein, pages: number): Promise<Step> {
     const stat = await this.#settled(run);
+    if (this.#isWritten(stat)) vein.alongLeftPages = fewPages;
     const listed = await this.listed(run.request.memcg);
     const evictable = generationsOf(listed, vein.cold.node).slice(0, -2);
     const oldest = evictable.find((generation) => generation.anonPages >= fewPages);
@@ -144,15 +145,18 @@ export class EvictionSteps {
     return Math.max(0, pages - run.swapCachedPages);
   }
 
+  #isWritten({ writebackBytes }: MemoryStat): boolean {
+    return writebackBytes < fewPages * this.kernel.pageBytes;
+  }
+
   /** Waits, as part of the eviction, until writes to swap are done, at most `settleMs`. Answers memory.stat as it is then. */
   async #settled(run: Run): Promise<MemoryStat> {
     const { memcg } = run.request;
     const startMs = this.clock.nowMs();
     for (;;) {
       const stat = await this.kernel.memory.stat(memcg.path);
-      const done = stat.writebackBytes < fewPages * this.kernel.pageBytes;
       const spentMs = this.clock.nowMs() - startMs;
-      if (done || run.signal.aborted || spentMs >= settleMs) {
+      if (this.#isWritten(stat) || run.signal.aborted || spentMs >= settleMs) {
         run.evictionMs += spentMs;
         return stat;
       }
