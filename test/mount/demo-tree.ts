@@ -40,7 +40,13 @@ export function demoTree(): Directory {
       identity: 'changing',
       changing: true,
       names: () => changingNames,
-      child: (name) => (changingNames.includes(name) ? readOnly(`changing/${name}`, () => `${name}\n`) : undefined),
+      child: (name) =>
+        changingNames.includes(name)
+          ? readOnly(`changing/${name}`, () => {
+              if (changingNames.includes(name)) return `${name}\n`;
+              throw new ColdpgsError('MEMCG_GONE', 'ENOENT', 'It was removed.');
+            })
+          : undefined,
     },
   });
 }
