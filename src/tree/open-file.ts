@@ -56,7 +56,7 @@ export class OpenFile {
     if (this.#unsubscribe === undefined) {
       this.#unsubscribe = this.file.onChange(() => this.#hasChanged());
       // Nobody listened since the text was rendered.
-      this.#changed ||= !rendered(this.file).equals(this.#snapshot);
+      this.#changed ||= this.#saysSomethingElse();
     }
     this.#wake = wake ?? this.#wake;
     return this.#changed;
@@ -68,10 +68,20 @@ export class OpenFile {
   }
 
   #hasChanged(): void {
+    if (!this.#changed && !this.#saysSomethingElse()) return;
     this.#changed = true;
     const wake = this.#wake;
     this.#wake = undefined;
     wake?.();
+  }
+
+  /** Also when it cannot say anything any more. */
+  #saysSomethingElse(): boolean {
+    try {
+      return !rendered(this.file).equals(this.#snapshot ?? Buffer.alloc(0));
+    } catch {
+      return true;
+    }
   }
 }
 

@@ -15,7 +15,7 @@ function say(event: string, details: object = {}): void {
 }
 
 function sayAt(level: string) {
-  return (_details: object, sentence: string): void => say('log', { level, sentence });
+  return (details: object, sentence: string): void => say('log', { level, sentence, details });
 }
 
 const log: Log = { debug: () => undefined, info: sayAt('info'), warn: sayAt('warn'), error: sayAt('error') };

@@ -12,9 +12,9 @@ interface Pipe {
 
 export interface DeviceListener {
   /** One request: the first `length` bytes of a buffer that is used again for the next one. */
-  onRequest(buffer: Buffer, length: number): void;
+  readonly onRequest: (buffer: Buffer, length: number) => void;
   /** The mount has gone, or reading failed. Nothing more will come. */
-  onClosed(reason: Error | undefined): void;
+  readonly onClosed: (reason: Error | undefined) => void;
 }
 
 /**
