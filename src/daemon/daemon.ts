@@ -3,7 +3,7 @@ import { Engine } from '../engine/engine.js';
 import { ColdpgsError, sentenceOf } from '../errors.js';
 import { dialects } from '../files/dialect.js';
 import { buildTree } from '../files/layout.js';
-import { FuseNativeTransport } from '../fuse/fuse-native.js';
+import { mountTree } from '../fuse/choose.js';
 import { type Clock, systemClock } from '../kernel/clock.js';
 import type { Kernel } from '../kernel/kernel.js';
 import { createLinuxKernel } from '../kernel/linux/index.js';
@@ -127,14 +127,13 @@ export class Daemon {
         onFailedWrite: ({ path, sentence }) => engine.problems.report(path, sentence),
       },
     );
-    const transport = new FuseNativeTransport(tree, {
+    const transport = await mountTree(this.settings.transport, tree, {
       mountPoint: this.mountPoint,
       create: this.mountPoint === '/run/coldpgs',
       log: this.log,
       onGone: () => this.stop('somebody unmounted the tree'),
     });
     gauges = () => ({ ...transport.gauges(), ...tree.outcomes.counts() });
-    await transport.mount();
     this.log.info({ mountPoint: transport.mountPoint, transport: transport.name }, 'mounted');
     try {
       await engine.run(this.#stopping.signal);
