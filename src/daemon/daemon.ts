@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Engine } from '../engine/engine.js';
 import { ColdpgsError, sentenceOf } from '../errors.js';
 import { dialects } from '../files/dialect.js';
+import { kidledDialects } from '../files/kidled-dialect.js';
 import { buildTree } from '../files/layout.js';
 import { FuseNativeTransport } from '../fuse/fuse-native.js';
 import { type Clock, systemClock } from '../kernel/clock.js';
@@ -113,6 +114,7 @@ export class Daemon {
     const root = buildTree({
       engine,
       dialect: dialects[dialect],
+      kidledDialect: kidledDialects[this.settings['kidled-dialect']],
       pageBytes: kernel.pageBytes,
       modes: { ...(global !== undefined && { global }), ...(memcg !== undefined && { memcg }) },
       packageVersion: packageVersion(),
@@ -134,13 +136,18 @@ export class Daemon {
       onGone: () => this.stop('somebody unmounted the tree'),
     });
     gauges = () => ({ ...transport.gauges(), ...tree.outcomes.counts() });
-    await transport.mount();
-    this.log.info({ mountPoint: transport.mountPoint, transport: transport.name }, 'mounted');
     try {
-      await engine.run(this.#stopping.signal);
+      await engine.start();
+      await transport.mount();
+      this.log.info({ mountPoint: transport.mountPoint, transport: transport.name }, 'mounted');
+      try {
+        await engine.run(this.#stopping.signal);
+      } finally {
+        await transport.unmount();
+        this.log.info({ mountPoint: transport.mountPoint }, 'unmounted');
+      }
     } finally {
-      await transport.unmount();
-      this.log.info({ mountPoint: transport.mountPoint }, 'unmounted');
+      await engine.stop();
     }
   }
 }
