@@ -16,6 +16,7 @@ import { startGuardian } from './guardian.js';
 import { FileLoanJournal, settleOldLoans } from './loan-journal.js';
 import { obstacleOf } from './machine.js';
 import { packageVersion } from './package-version.js';
+import { SavedAges, sinceBootMs } from './saved-ages.js';
 import { SavedState } from './saved-state.js';
 import { protectFromOom } from './self-protection.js';
 import { engineSettings, type Settings } from './settings.js';
@@ -87,8 +88,13 @@ export class Daemon {
         const state = new SavedState(stateDir.file('state.json'), engine, boot, this.log);
         state.load();
         state.start();
+        const offsetMs = sinceBootMs() - this.#clock.nowMs();
+        const ages = new SavedAges(stateDir.file('ages.json'), engine, boot, offsetMs, this.log);
+        ages.load();
+        ages.start();
         await this.#serve(kernel, engine);
         state.stop();
+        await ages.stop();
       } finally {
         giveBack(engine, this.log);
       }

@@ -24,7 +24,7 @@ import { Identities } from './identities.js';
 import { Kidled } from './kidled.js';
 import { Ledger, type LedgerBytes } from './ledger.js';
 import { Problems } from './problems.js';
-import { Reclaim } from './reclaim.js';
+import { defaultPace, Reclaim } from './reclaim.js';
 import { planReclaim } from './reclaim-plan.js';
 import { largestStepPages } from './run.js';
 import { Swapin } from './swapin.js';
@@ -97,7 +97,6 @@ export class Engine {
     const { anonOnlyEviction } = capabilities;
     const eviction = new Eviction(kernel, clock, anonOnlyEviction);
     const steps = new EvictionSteps(kernel, clock, eviction, this.ledger, anonOnlyEviction, log);
-    this.#reclaim = new Reclaim(kernel, clock, eviction, steps, this.#census, log);
     this.#swapin = new Swapin(kernel, clock, this.ledger, this.borrowed, log);
     this.tracker = createTracker(settings.tracker, {
       kernel,
@@ -106,6 +105,16 @@ export class Engine {
       log,
       periodMs: () => settings.scanPeriodMs,
     });
+    this.#reclaim = new Reclaim(
+      kernel,
+      clock,
+      eviction,
+      steps,
+      this.#census,
+      log,
+      defaultPace,
+      (memcg, type, usedShare) => this.tracker.learn?.(memcg, type, usedShare),
+    );
     this.kidled = new Kidled(kernel, clock, this.tracker, log, {
       periodMs: () => settings.scanPeriodMs,
       statBudgetMs: () => (settings.scanPeriodMs * settings.scanCpuPercent * statShare) / 100,
