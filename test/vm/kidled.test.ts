@@ -26,7 +26,7 @@ async function statsWhen(
 ): Promise<IdlePageStats> {
   return eventually(what, async () => {
     const stats = await statsOf(daemon, memcg);
-    return holds(stats) && stats;
+    return holds(stats) ? stats : undefined;
   });
 }
 
