@@ -222,14 +222,14 @@ void t.test('where the kernel does not say who ran (cgroup v1) nothing is taken 
 
 void t.test('many memcgs that appear together are aged apart: no second does all the work', async (t) => {
   const { it, agings } = await watched();
-  for (let index = 0; index < 1000; index++) running(it, `/${index}`);
+  for (let index = 0; index < 400; index++) running(it, `/${index}`);
   await it.periods(4);
   const bySecond = new Map<string, number>();
   const late = agings.map((one) => one.split(': ')[1] ?? '').filter((second) => Number(second) >= 20);
   for (const second of late) bySecond.set(second, (bySecond.get(second) ?? 0) + 1);
-  t.ok(Math.max(...bySecond.values()) <= 300, `at most ${Math.max(...bySecond.values())} in one second`);
-  t.ok(bySecond.size >= 12, `in ${bySecond.size} of 20 seconds`);
-  for (const path of ['/0', '/500', '/999']) {
+  t.ok(Math.max(...bySecond.values()) <= 100, `at most ${Math.max(...bySecond.values())} in one second`);
+  t.ok(bySecond.size >= 10, `in ${bySecond.size} of 20 seconds`);
+  for (const path of ['/0', '/200', '/399']) {
     const times = of(agings, path).map(Number);
     t.ok(times.length >= 3, `${path} is aged at ${times.join(', ')}`);
     const [, ...gaps] = times.map((time, index) => time - (times[index - 1] ?? 0));
