@@ -125,6 +125,7 @@ export class Engine {
       periodMs: () => settings.scanPeriodMs,
       agePeriodsOf: (path) => this.#agePeriodsByPath.get(path) ?? this.global.agePeriods,
       isBusy: (path) => this.#turns.isBusy(path),
+      beforeAgings: (atMs, signal) => this.tracker.beforeAgings?.(atMs, signal),
       onLook: (listed, atMs, signal) => this.#look(listed, atMs, signal),
     });
   }
