@@ -8,6 +8,8 @@ import type { AgingBudget } from './aging-budget.js';
 import type { Census } from './census.js';
 import { agingIntervalMs } from './coldness.js';
 
+import { inSlices } from './slices.js';
+
 /** What the aging clock must know of the engine around it. */
 export interface AgingSurroundings {
   /** The scan period in milliseconds; 0 is off. */
@@ -126,10 +128,10 @@ export class Aging {
     const listed = await this.kernel.lruGen.read();
     const atMs = this.clock.nowMs();
     const before = this.#aged;
-    this.#aged = new Map();
-    for (const memcg of listed) {
+    const aged = new Map<string, Aged>();
+    await inSlices(listed, (memcg) => {
       this.census.note(memcg, atMs, this.#intervalMs(memcg.path) * 0.45);
-      if (memcg.id === OFFLINE_ID) continue;
+      if (memcg.id === OFFLINE_ID) return;
       for (const { node, generations } of memcg.nodes) {
         const youngest = generations.at(-1);
         if (!youngest) continue;
@@ -137,7 +139,7 @@ export class Aging {
         const known = before.get(key);
         const same = known?.youngestSeq === youngest.seq ? known : undefined;
         const pages = generations.map(({ anonPages, filePages }) => anonPages + filePages);
-        this.#aged.set(key, {
+        aged.set(key, {
           id: memcg.id,
           path: memcg.path,
           node,
@@ -149,10 +151,11 @@ export class Aging {
           quiet: same?.quiet,
         });
       }
-    }
+    });
+    this.#aged = aged;
     this.census.keepOnly(listed);
     await this.surroundings.onLook(listed, atMs, signal);
-    for (const aged of this.#aged.values()) if (aged.quiet?.seq !== aged.youngestSeq) aged.quiet = undefined;
+    for (const one of aged.values()) if (one.quiet?.seq !== one.youngestSeq) one.quiet = undefined;
   }
 
   /** Answers the milliseconds until more is due. */
