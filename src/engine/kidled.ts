@@ -120,8 +120,6 @@ export class Kidled {
           : undefined;
       results.push({ memcg, histogram, buckets });
     });
-    // A period that was written meanwhile has begun another round.
-    if (period.periodMs !== this.surroundings.periodMs()) return;
     this.#accounts.endRound(results, {
       pages: (this.#scanTarget & scanTargetBits.pages) !== 0,
       slab: (this.#scanTarget & scanTargetBits.slab) !== 0,
