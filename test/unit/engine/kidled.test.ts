@@ -66,6 +66,13 @@ void t.test('switched off while a look is under way: zeros for good', async (t) 
   t.same(it.engine.tracker.cohorts(it.at('/test')), [], 'and nothing is remembered');
 });
 
+void t.test('a shorter period that is written while a look is under way holds from then on', async (t) => {
+  const it = await idle();
+  await duringLook(it, () => it.engine.setScanPeriod(2));
+  await it.clock.advance(6500);
+  t.equal(it.engine.kidled.stats(it.at('/test'), 'own').pageScans, 3);
+});
+
 void t.test('a memcg that is removed while a look is under way is no trouble to the others', async (t) => {
   const it = await idle();
   it.machine.anon('/other', { mib: 4 });
