@@ -9,7 +9,15 @@ import type { EvictionSteps } from './eviction-steps.js';
 import { cameBackAtOnce, cameBackSome, judgeProbe } from './probe.js';
 import { planReclaim, type ReclaimPlan } from './reclaim-plan.js';
 import { fewPages, largestStepPages, type ReclaimRequest, type Run, startRun } from './run.js';
-import { openOldest, openReturned, openVein, returnedPages, type Vein, youngerPages } from './vein.js';
+import {
+  isBehindPageCache,
+  openOldest,
+  openReturned,
+  openVein,
+  returnedPages,
+  type Vein,
+  youngerPages,
+} from './vein.js';
 
 /** How careful a run is. The defaults are measured (docs/precision.md). */
 export interface ReclaimPace {
@@ -116,7 +124,26 @@ export class Reclaim {
     }
     run.shortfalls.push(...nothingProven(run.request, plan));
     const listed = await this.steps.listed(run.request.memcg);
-    return plan.cold.map((cold) => openVein(cold, listed));
+    const veins = plan.cold.map((cold) => openVein(cold, listed));
+    await this.#reach(run, veins);
+    return veins;
+  }
+
+  /** Makes the kernel find the anon of veins that it would take page cache for: one more aging, and its grace. */
+  async #reach(run: Run, veins: readonly Vein[]): Promise<void> {
+    if (this.steps.anonOnlyEviction || run.leftPages <= 0 || run.signal.aborted) return;
+    const listed = await this.steps.listed(run.request.memcg);
+    const behind = veins.filter((vein) => isBehindPageCache(vein, listed));
+    if (behind.length === 0) return;
+    await this.steps.age(listed, new Set(behind.map((vein) => vein.cold.node)));
+    run.folded = true;
+    await this.steps.wait(run, this.pace.graceMs);
+    const folded = await this.steps.listed(run.request.memcg);
+    for (const vein of behind)
+      if (isBehindPageCache(vein, folded)) {
+        vein.leftPages = 0;
+        run.shortfalls.push(behindPageCache);
+      }
   }
 
   async #plan(run: Run): Promise<ReclaimPlan> {
@@ -142,6 +169,7 @@ export class Reclaim {
         next.filter((vein) => vein.cold.type === 'file'),
       );
     }
+    await this.#reach(run, next);
     return next;
   }
 
@@ -152,7 +180,7 @@ export class Reclaim {
    */
   async #takeReturned(run: Run, veins: readonly Vein[]): Promise<boolean> {
     const { memcg } = run.request;
-    if (veins.length === 0 || run.leftPages <= 0 || run.signal.aborted) return false;
+    if (run.folded || veins.length === 0 || run.leftPages <= 0 || run.signal.aborted) return false;
     const listed = await this.steps.listed(memcg);
     const returned = veins.filter((vein) => {
       const pages = Math.min(vein.leftPages, returnedPages(vein, listed));
@@ -254,6 +282,9 @@ export class Reclaim {
 
 const amongPagesInUse =
   'some anonymous memory went among the pages in use instead of leaving (huge pages were split, or swap was slow); write again after a scan period';
+
+const behindPageCache =
+  'some anonymous memory was left: before Linux 6.16 the kernel would have taken page cache that is older instead; write again after a scan period, or reclaim page cache first';
 
 function probeKey(run: Run, type: PageType): string {
   return `${run.request.memcg.inode} ${type}`;

@@ -32,6 +32,8 @@ export interface Run {
   swapCachedPages: number;
   /** Whether what is sent to swap is there at once: all swap is zram, or the last command's pages went to zswap. */
   onZram: boolean;
+  /** Whether the run aged the memcg to fold its oldest generation: what is in use stands among the younger ones since then. */
+  folded: boolean;
   writesAtOnce: boolean;
   readonly shortfalls: string[];
 }
@@ -47,6 +49,7 @@ export function startRun(request: ReclaimRequest, pageBytes: number, signal: Abo
     waitedMs: 0,
     swapCachedPages: 0,
     onZram: false,
+    folded: false,
     writesAtOnce: false,
     shortfalls: [],
   };
