@@ -1,6 +1,7 @@
 import type { Memcg } from '../kernel/kernel.js';
 import type { LruGenMemcg } from '../kernel/lru-gen.js';
 import type { PageType } from './eviction.js';
+import type { ReadPageCache } from './read-page-cache.js';
 
 /** Pages of one memcg, its own and none of its descendants', that are alike in how long they have been idle. */
 export interface IdleCohort {
@@ -53,11 +54,10 @@ export interface ReadWitness {
   /** Throws TRACKER_UNAVAILABLE where this kernel cannot run it. */
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** One look, right before the tracker's own. */
+  /** One look, right before the tracker's own, and before the agings of the same round: they clear what it looks for. */
   observe(seen: readonly SeenMemcg[], atMs: number, signal: AbortSignal): Promise<void>;
-  /**
-   * Pages of the memcg's page cache, in memory now, that were used through read(2) between the last two looks (pages that came in
-   * meanwhile may or may not be among them). undefined where it does not know.
-   */
-  usedFilePages(memcg: Memcg): number | undefined;
+  /** What the last look knows of the memcg's page cache; undefined where it does not know. Costs no kernel work. */
+  readPageCache(memcg: Memcg): ReadPageCache | undefined;
+  /** Forgets all ages: nothing was seen for a while. */
+  forget(): void;
 }

@@ -1,4 +1,5 @@
 import { ColdpgsError } from '../errors.js';
+import type { BorrowedSettings } from './borrowed-settings.js';
 import type { Capabilities } from '../kernel/capabilities.js';
 import type { Clock } from '../kernel/clock.js';
 import type { Kernel } from '../kernel/kernel.js';
@@ -12,8 +13,11 @@ export interface TrackerSurroundings {
   readonly clock: Clock;
   readonly capabilities: Capabilities;
   readonly log: Log;
+  readonly borrowed: BorrowedSettings;
+  /** How much of one core looking may take, in percent; above 0, at most 100. */
+  readonly cpuPercent: number;
   /** The scan period in milliseconds; 0 is off. */
-  periodMs(): number;
+  readonly periodMs: () => number;
 }
 
 /** The tracker of a name, not started yet. Throws TRACKER_UNAVAILABLE where the kernel can never run it. */
