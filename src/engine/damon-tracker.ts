@@ -67,9 +67,9 @@ export class DamonTracker implements Tracker {
     const live = new Set(seen.map(({ memcg }) => memcg.inode));
     for (const inode of this.#cohorts.keys()) if (!live.has(inode)) this.#cohorts.delete(inode);
     if (!areSame(followed, this.#followed) || this.#planPeriodMs !== periodMs()) {
-      this.#followed = followed;
       const plan = this.#plan(followed);
       await kernel.damon.replaceSchemes(plan);
+      this.#followed = followed;
       this.#before = await kernel.damon.stats(plan.schemes.length);
       return;
     }

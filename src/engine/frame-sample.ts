@@ -8,6 +8,6 @@ export function sampledBlocks(frameCount: number, mostFrames: number): Uint32Arr
   return Uint32Array.from({ length: blocks === 0 ? 0 : wanted }, (_, index) => {
     // From a place inside each of the equal parts that is as good as random: rhythms of the machine's layout are not met.
     const [from, to] = [Math.floor((index * blocks) / wanted), Math.floor(((index + 1) * blocks) / wanted)];
-    return (from + (Math.imul(index + 1, 2_654_435_761) >>> 0) % (to - from)) * framesPerBlock;
+    return (from + ((Math.imul(index + 1, 2_654_435_761) >>> 0) % (to - from))) * framesPerBlock;
   });
 }

@@ -79,7 +79,14 @@ export class IdlePageTracker implements Tracker {
     await idlePages.read(firstPfn, this.#idle);
     const count = await pageFrames.read(firstPfn, this.#frames);
     const marks = new Uint8Array(this.#idle.length);
-    this.#ages.look(firstPfn, Math.min(count, this.#ages.frameCount - firstPfn), this.#frames, this.#idle, marks, counts);
+    this.#ages.look(
+      firstPfn,
+      Math.min(count, this.#ages.frameCount - firstPfn),
+      this.#frames,
+      this.#idle,
+      marks,
+      counts,
+    );
     if (marks.some((byte) => byte !== 0)) await idlePages.mark(firstPfn, marks);
   }
 

@@ -135,16 +135,12 @@ export class KernelFlagsWitness implements ReadWitness {
     const { firstPfns } = this.#sample;
     for (let block = first; block < Math.min(first + blocksAtOnce, firstPfns.length); block++) {
       const count = await this.surroundings.pageFrames.read(firstPfns[block] ?? 0, this.#frames);
-      for (let offset = 0; offset < count; offset++) this.#lookAt(block * framesPerBlock + offset, offset, bits, tallies);
+      for (let offset = 0; offset < count; offset++)
+        this.#lookAt(block * framesPerBlock + offset, offset, bits, tallies);
     }
   }
 
-  #lookAt(
-    index: number,
-    offset: number,
-    bits: ReadonlyMap<number, ReadBits>,
-    tallies: Map<number, ReadTally>,
-  ): void {
+  #lookAt(index: number, offset: number, bits: ReadonlyMap<number, ReadBits>, tallies: Map<number, ReadTally>): void {
     const sample = this.#sample;
     const flags = this.#frames.flagsAt(offset);
     const owner = this.#frames.memcgAt(offset);
@@ -167,7 +163,14 @@ export class KernelFlagsWitness implements ReadWitness {
 }
 
 /** Brings what is known of a frame with unmapped page cache up to the present look. */
-function follow(sample: Sample, index: number, owner: number, bitIsSet: boolean, bits: ReadBits, isFirst: boolean): void {
+function follow(
+  sample: Sample,
+  index: number,
+  owner: number,
+  bitIsSet: boolean,
+  bits: ReadBits,
+  isFirst: boolean,
+): void {
   const before = sample.known[index]!;
   const bit = bitIsSet ? known.bitWasSet : 0;
   if ((before & known.there) === 0 || sample.owner[index] !== owner) {

@@ -1,5 +1,12 @@
 import { setImmediate as othersGoOn } from 'node:timers/promises';
-import { attributeWrites, kdamondWrites, schemeWrites, type DamonPlan, type DamonStat, type DamonWrite } from '../damon.js';
+import {
+  attributeWrites,
+  kdamondWrites,
+  schemeWrites,
+  type DamonPlan,
+  type DamonStat,
+  type DamonWrite,
+} from '../damon.js';
 import { parseSystemRam } from '../iomem.js';
 import type { DamonInterface } from '../kernel.js';
 import { isAtLeast, type KernelRelease } from '../kernel-release.js';

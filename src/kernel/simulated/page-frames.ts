@@ -28,7 +28,8 @@ export class SimulatedPageFrames implements PageFrameInterface {
     const count = Math.max(0, Math.min(into.capacity, this.#end - firstPfn));
     for (let index = 0; index < count; index++) into.set(index, frameFlag.noPage, 0);
     for (const [set, firstFrame] of this.#firstFrames) {
-      if (firstFrame >= firstPfn + count || firstFrame + set.nature.pages <= firstPfn || !set.memcg.sets.has(set)) continue;
+      if (firstFrame >= firstPfn + count || firstFrame + set.nature.pages <= firstPfn || !set.memcg.sets.has(set))
+        continue;
       const flags = flagsOf(set, nowMs);
       for (const { first, pages, place } of set.runs) {
         if (place.kind !== 'memory') continue;
