@@ -22,6 +22,8 @@ export interface IdleCohort {
 export interface SeenMemcg {
   readonly memcg: Memcg;
   readonly listed: LruGenMemcg;
+  /** Nothing of the memcg ran between its last aging and this time, on the engine's clock; undefined where an aging is the latest that is known. */
+  readonly quietUntilMs?: number;
 }
 
 export const trackerNames = ['mglru', 'idle-page', 'damon'] as const;

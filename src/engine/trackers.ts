@@ -21,11 +21,13 @@ export interface TrackerSurroundings {
 }
 
 /** The tracker of a name, not started yet. Throws TRACKER_UNAVAILABLE where the kernel can never run it. */
-export function createTracker(name: TrackerName, _surroundings: TrackerSurroundings): Tracker {
-  switch (name) {
-    case 'mglru':
-      return new MglruTracker();
-    default:
-      throw new ColdpgsError('TRACKER_UNAVAILABLE', 'EOPNOTSUPP', `This version has no tracker ${name}: use mglru.`);
-  }
+export function createTracker(name: TrackerName, surroundings: TrackerSurroundings): Tracker {
+  const make = makers[name];
+  if (!make)
+    throw new ColdpgsError('TRACKER_UNAVAILABLE', 'EOPNOTSUPP', `This version has no tracker ${name}: use mglru.`);
+  return make(surroundings);
 }
+
+const makers: Partial<Record<TrackerName, (surroundings: TrackerSurroundings) => Tracker>> = {
+  mglru: ({ periodMs }) => new MglruTracker(periodMs),
+};
