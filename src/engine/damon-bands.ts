@@ -63,15 +63,17 @@ export function bandCohorts(
     const counted = bandStarts.map(
       (_, band) => grownBy(before, now, first + band, 'passedBytes') / applied / machine.pageBytes,
     );
-    const idle = counted.reduce((sum, pages) => sum + pages, 0);
-    const scale = idle > listed[type] ? listed[type] / idle : 1;
-    const cohorts: IdleCohort[] = counted.map((pages, band) => ({
+    const sum = counted.reduce((pages, more) => pages + more, 0);
+    const scale = sum > listed[type] ? listed[type] / sum : 1;
+    const idle = counted.map((pages) => Math.floor(pages * scale));
+    const cohorts: IdleCohort[] = idle.map((pages, band) => ({
       type,
-      pages: pages * scale,
+      pages,
       idleAtLeastMs: (bandStarts[band] ?? 0) * machine.periodMs,
       idleAtMostMs: (bandStarts[band + 1] ?? Infinity) * machine.periodMs,
     }));
-    const inUse = { type, pages: listed[type] - idle * scale, idleAtLeastMs: 0, idleAtMostMs: machine.periodMs };
+    const usedPages = idle.reduce((pages, less) => pages - less, listed[type]);
+    const inUse = { type, pages: usedPages, idleAtLeastMs: 0, idleAtMostMs: machine.periodMs };
     return [inUse, ...cohorts].filter(({ pages }) => pages > 0);
   });
 }

@@ -27,6 +27,7 @@ const idlePeriodMs = 60_000;
  */
 export class DamonTracker implements Tracker {
   readonly name = 'damon';
+  readonly readWitness = undefined;
   readonly #loans: (() => void)[] = [];
   #followed: readonly Memcg[] = [];
   #planPeriodMs = 0;

@@ -24,6 +24,7 @@ const longestNapMs = 1000;
  */
 export class IdlePageTracker implements Tracker {
   readonly name = 'idle-page';
+  readonly readWitness = 'kpageflags';
   readonly #looks = new Looks();
   readonly #frames = new PageFrames(sliceFrames);
   readonly #idle = new Uint8Array(sliceFrames / 8);

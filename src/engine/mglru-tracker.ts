@@ -1,3 +1,4 @@
+import { ColdpgsError } from '../errors.js';
 import type { Memcg } from '../kernel/kernel.js';
 import type { Generation, LruGenNode } from '../kernel/lru-gen.js';
 import {
@@ -9,7 +10,9 @@ import {
   pagesOf,
   withUsed,
 } from './cohort-history.js';
+import { type Log, silentLog } from '../log.js';
 import type { PageType } from './eviction.js';
+import { withReads } from './read-page-cache.js';
 import type { IdleCohort, ReadWitness, SeenMemcg, Tracker } from './tracker.js';
 
 /** One node of a memcg as the tracker knows it. */
@@ -45,22 +48,36 @@ export class MglruTracker implements Tracker {
   /** Memcgs without a page at the last look, by inode. */
   #empty = new Set<bigint>();
   #lastLookMs = -Infinity;
+  #witness: ReadWitness | undefined;
 
   constructor(
     private readonly periodMs: () => number,
     private readonly witness?: ReadWitness,
+    private readonly log: Log = silentLog,
   ) {}
 
+  /** Without its witness where the kernel cannot run that: use through read(2) then shows in what probes teach. */
   async start(): Promise<void> {
-    await this.witness?.start();
+    try {
+      await this.witness?.start();
+      this.#witness = this.witness;
+    } catch (failure) {
+      if (!(failure instanceof ColdpgsError && failure.code === 'TRACKER_UNAVAILABLE')) throw failure;
+      this.log.warn({}, failure.message);
+    }
   }
 
   async stop(): Promise<void> {
-    await this.witness?.stop();
+    await this.#witness?.stop();
+  }
+
+  /** What sees use through read(2), by name. */
+  get readWitness(): string | undefined {
+    return this.#witness?.name;
   }
 
   async observe(seen: readonly SeenMemcg[], atMs: number, signal: AbortSignal): Promise<void> {
-    await this.witness?.observe(seen, atMs, signal);
+    await this.#witness?.observe(seen, atMs, signal);
     if (signal.aborted) return;
     const lookMs = Math.max(atMs, this.#lastLookMs);
     const histories = new Map<bigint, MemcgHistory>();
@@ -78,10 +95,10 @@ export class MglruTracker implements Tracker {
   cohorts(memcg: Memcg): readonly IdleCohort[] {
     const history = this.#histories.get(memcg.inode);
     if (!history) return [];
-    return history.nodes.flatMap(({ node, anon, file }) => [
-      ...idleCohorts(anon, 'anon', node),
-      ...idleCohorts(file, 'file', node),
-    ]);
+    const anon = history.nodes.flatMap((one) => idleCohorts(one.anon, 'anon', one.node));
+    const file = history.nodes.flatMap((one) => idleCohorts(one.file, 'file', one.node));
+    const reads = this.#witness?.readPageCache(memcg);
+    return [...anon, ...(reads ? withReads(file, reads) : file)];
   }
 
   learn(memcg: Memcg, type: PageType, usedShare: number): void {
@@ -94,6 +111,7 @@ export class MglruTracker implements Tracker {
   forget(): void {
     this.#histories = new Map();
     this.#empty = new Set();
+    this.#witness?.forget();
   }
 
   /** What is to be kept over a restart; the times are those of the engine's clock. */
@@ -141,14 +159,13 @@ export class MglruTracker implements Tracker {
     return shorter && atMs - anon.atMs <= cutOffPeriods * this.periodMs();
   }
 
-  /** Makes page cache young that the witness saw in use, or an eviction showed to be. */
+  /** Makes page cache young that an eviction showed to be in use, where no witness sees it all the time. */
   #correct(history: MemcgHistory, before: MemcgHistory | undefined, atMs: number): void {
-    if (!before) return;
+    if (!before || this.#witness?.readPageCache(history.memcg)) return;
     if (history.lesson && history.lesson.untilMs < atMs) history.lesson = undefined;
     const files = history.nodes.map(({ file }) => olderPages(file));
     const all = files.reduce((sum, { pages }) => sum + pages, 0);
-    const witnessed = this.witness?.usedFilePages(history.memcg);
-    const usedPages = witnessed ?? Math.floor(all * (history.lesson?.usedShare ?? 0));
+    const usedPages = Math.floor(all * (history.lesson?.usedShare ?? 0));
     const arrivedPages = files.reduce((sum, { arrived }) => sum + arrived, 0);
     const wanted = Math.min(all, usedPages) - arrivedPages;
     if (wanted <= 0) return;

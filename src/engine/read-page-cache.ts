@@ -40,7 +40,7 @@ export class ReadTally {
 function cohorts(counts: Uint32Array, scale: number, looks: Looks): IdleCohort[] {
   const found: IdleCohort[] = [];
   for (const [age, count] of counts.entries())
-    if (count > 0) found.push({ type: 'file', pages: count * scale, ...looks.idleMs(age) });
+    if (count > 0) found.push({ type: 'file', pages: Math.round(count * scale), ...looks.idleMs(age) });
   return found;
 }
 
@@ -49,6 +49,7 @@ function cohorts(counts: Uint32Array, scale: number, looks: Looks): IdleCohort[]
  * belongs. The total stays: what was read is taken from the cohorts it came with, else from the oldest ones.
  */
 export function withReads(cohorts: readonly IdleCohort[], { byRead, byArrival }: ReadPageCache): IdleCohort[] {
+  if (byRead.length === 0) return cohorts.filter(({ pages }) => pages > 0);
   const left = cohorts.map((cohort) => ({ ...cohort }));
   const oldestFirst = [...left].sort((a, b) => b.idleAtLeastMs - a.idleAtLeastMs || b.idleAtMostMs - a.idleAtMostMs);
   let taken = 0;
@@ -64,8 +65,9 @@ export function withReads(cohorts: readonly IdleCohort[], { byRead, byArrival }:
     for (const cohort of oldestFirst) if (wanted > 0) wanted = take(cohort, wanted);
   }
   const read = byRead.reduce((sum, { pages }) => sum + pages, 0);
-  const share = read === 0 ? 0 : taken / read;
-  const moved = byRead.map((cohort) => ({ ...cohort, pages: cohort.pages * share }));
+  const moved = byRead.map((cohort) => ({ ...cohort, pages: Math.floor((cohort.pages * taken) / read) }));
+  const [youngest] = moved;
+  if (youngest) youngest.pages += taken - moved.reduce((sum, { pages }) => sum + pages, 0);
   return [...left, ...moved].filter(({ pages }) => pages > 0);
 }
 

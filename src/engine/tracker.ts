@@ -32,6 +32,8 @@ export type TrackerName = (typeof trackerNames)[number];
 /** A way to know how long pages have been idle. The aging clock drives it: one look a scan period, later where its budget says so. */
 export interface Tracker {
   readonly name: TrackerName;
+  /** What sees use of page cache through read(2): undefined where nothing does. */
+  readonly readWitness: string | undefined;
   /** Takes what it needs of the kernel. Throws TRACKER_UNAVAILABLE with the reason where this kernel cannot run it. */
   start(): Promise<void>;
   /** Gives back what `start` took. Called once after `start`, also when that failed halfway. */

@@ -1,11 +1,13 @@
-import { ColdpgsError } from '../errors.js';
 import type { BorrowedSettings } from './borrowed-settings.js';
 import type { Capabilities } from '../kernel/capabilities.js';
 import type { Clock } from '../kernel/clock.js';
 import type { Kernel } from '../kernel/kernel.js';
 import type { Log } from '../log.js';
 import type { Tracker, TrackerName } from './tracker.js';
+import { DamonTracker } from './damon-tracker.js';
+import { IdlePageTracker } from './idle-page-tracker.js';
 import { MglruTracker } from './mglru-tracker.js';
+import { KernelFlagsWitness } from './read-witness.js';
 
 /** What a tracker is made of. */
 export interface TrackerSurroundings {
@@ -20,14 +22,20 @@ export interface TrackerSurroundings {
   readonly periodMs: () => number;
 }
 
-/** The tracker of a name, not started yet. Throws TRACKER_UNAVAILABLE where the kernel can never run it. */
+/** Share of the budget for watching that the witness of reads may have. */
+const witnessShare = 0.5;
+
+/** The tracker of a name, not started yet. */
 export function createTracker(name: TrackerName, surroundings: TrackerSurroundings): Tracker {
-  const make = makers[name];
-  if (!make)
-    throw new ColdpgsError('TRACKER_UNAVAILABLE', 'EOPNOTSUPP', `This version has no tracker ${name}: use mglru.`);
-  return make(surroundings);
+  return makers[name](surroundings);
 }
 
-const makers: Partial<Record<TrackerName, (surroundings: TrackerSurroundings) => Tracker>> = {
-  mglru: ({ periodMs }) => new MglruTracker(periodMs),
+const makers: Readonly<Record<TrackerName, (surroundings: TrackerSurroundings) => Tracker>> = {
+  mglru: ({ kernel, clock, log, cpuPercent, periodMs }) => {
+    const { pageFrames } = kernel;
+    const witness = new KernelFlagsWitness({ pageFrames, clock, periodMs, cpuPercent: cpuPercent * witnessShare });
+    return new MglruTracker(periodMs, witness, log);
+  },
+  'idle-page': (surroundings) => new IdlePageTracker(surroundings),
+  damon: (surroundings) => new DamonTracker(surroundings),
 };
