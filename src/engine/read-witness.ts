@@ -3,7 +3,7 @@ import type { Clock } from '../kernel/clock.js';
 import type { Memcg, PageFrameInterface } from '../kernel/kernel.js';
 import type { LruGenMemcg } from '../kernel/lru-gen.js';
 import { frameFlag, PageFrames } from '../kernel/page-frames.js';
-import { framesPerBlock, sampledBlocks } from './frame-sample.js';
+import { type FrameSample, frameSample, framesPerBlock, known, resampled, strideFor } from './frame-sample.js';
 import { Looks, oldestAge } from './looks.js';
 import { type ReadBits, readBits } from './read-bits.js';
 import { type ReadPageCache, ReadTally } from './read-page-cache.js';
@@ -19,7 +19,13 @@ export interface WitnessSurroundings {
 }
 
 /** A smaller sample would say nothing, a larger one no more. */
-const sampleFrames = { fewest: 8 * 1024, most: 1024 * 1024 } as const;
+const fewestFrames = 8 * 1024;
+const mostFrames = 1024 * 1024;
+/** With nothing measured yet: some ten milliseconds' worth. */
+const firstFrames = 64 * 1024;
+/** The sample is halved when it costs so many times its budget, and doubled when it costs as little of it. */
+const tooDear = 1.3;
+const cheap = 0.3;
 /** Blocks looked at before others have their turn. */
 const blocksAtOnce = 16;
 /** Looks that follow each other sooner than so many of a period are one. */
@@ -27,19 +33,6 @@ const shortestPause = 0.25;
 
 /** After so many agings any page that is never promoted is in the oldest generation. */
 const agingsToTheOldest = 3;
-
-/** What is known of a sampled frame; none of it where no page cache is that only read(2) can reach. */
-const known = { there: 1, bitWasSet: 2, readAgain: 4 } as const;
-
-/** The frames of a sample, from look to look. Ages are in looks, a byte each. */
-interface Sample {
-  readonly firstPfns: Uint32Array;
-  readonly known: Uint8Array;
-  /** Lower half of the inode of the memcg. */
-  readonly owner: Uint32Array;
-  readonly readAge: Uint8Array;
-  readonly arrivalAge: Uint8Array;
-}
 
 /**
  * Page cache that is used through read(2), seen in the flags of page frames. Under MgLRU the first read of a page sets PG_referenced, and
@@ -53,9 +46,8 @@ export class KernelFlagsWitness implements ReadWitness {
   readonly name = 'kpageflags';
   readonly #looks = new Looks();
   readonly #frames = new PageFrames(framesPerBlock);
-  #sample = emptySample(new Uint32Array(0));
   #frameCount = 0;
-  #frameMs = 0;
+  #sample: FrameSample = frameSample(0, 1);
   #listed = new Map<number, LruGenMemcg>();
   #tallies = new Map<number, ReadTally>();
 
@@ -70,6 +62,7 @@ export class KernelFlagsWitness implements ReadWitness {
         `Use of page cache through read(2) cannot be seen: ${obstacle}.`,
       );
     this.#frameCount = await this.surroundings.pageFrames.count();
+    this.#sample = frameSample(this.#frameCount, strideFor(this.#frameCount, firstFrames));
   }
 
   async stop(): Promise<void> {
@@ -78,7 +71,7 @@ export class KernelFlagsWitness implements ReadWitness {
 
   forget(): void {
     this.#looks.forget();
-    this.#sample = emptySample(new Uint32Array(0));
+    this.#sample = frameSample(this.#frameCount, this.#sample.stride);
     this.#tallies = new Map();
     this.#listed = new Map();
   }
@@ -86,7 +79,6 @@ export class KernelFlagsWitness implements ReadWitness {
   async observe(seen: readonly SeenMemcg[], atMs: number, signal: AbortSignal): Promise<void> {
     const { latestMs } = this.#looks;
     if (latestMs !== undefined && atMs - latestMs < this.surroundings.periodMs() * shortestPause) return;
-    this.#chooseSample();
     this.#looks.add(atMs);
     const listed = new Map(seen.map((one) => [Number(one.memcg.inode), one.listed]));
     const bits = new Map<number, ReadBits>();
@@ -105,7 +97,7 @@ export class KernelFlagsWitness implements ReadWitness {
       if (tookMs > 0) await this.surroundings.clock.sleep(tookMs, signal);
     }
     this.#tallies = tallies;
-    this.#frameMs = spentMs / (this.#sample.firstPfns.length * framesPerBlock);
+    this.#fitSample(spentMs);
   }
 
   readPageCache(memcg: Memcg): ReadPageCache | undefined {
@@ -114,17 +106,17 @@ export class KernelFlagsWitness implements ReadWitness {
     return listed && this.#tallies.get(inode)?.inPages(filePages(listed), this.#looks);
   }
 
-  /** The sample is as large as the budget allows by what the last look took; ages are lost when it changes, so it changes only for much. */
-  #chooseSample(): void {
-    const { cpuPercent } = this.surroundings;
-    const affordable = (this.surroundings.periodMs() * (cpuPercent / 100)) / this.#frameMs;
-    const wanted = Math.min(sampleFrames.most, Math.max(sampleFrames.fewest, Math.floor(affordable) || 0));
-    const present = this.#sample.firstPfns.length * framesPerBlock;
-    const isWhole = present >= this.#frameCount;
-    if (present > 0 && present <= wanted * 2 && (isWhole || present >= wanted / 2)) return;
-    this.#sample = emptySample(sampledBlocks(this.#frameCount, wanted));
-    this.#looks.forget();
-    this.#listed = new Map();
+  /** Makes the sample as large as its budget allows by what a look took. */
+  #fitSample(spentMs: number): void {
+    const budgetMs = (this.surroundings.periodMs() * this.surroundings.cpuPercent) / 100;
+    const { stride } = this.#sample;
+    const frames = this.#frameCount / stride;
+    if (spentMs > budgetMs * tooDear && frames / 2 >= fewestFrames) this.#resample(stride * 2);
+    else if (spentMs < budgetMs * cheap && stride > 1 && frames * 2 <= mostFrames) this.#resample(stride / 2);
+  }
+
+  #resample(stride: number): void {
+    this.#sample = resampled(this.#sample, this.#frameCount, stride);
   }
 
   async #lookAtBlocks(
@@ -156,29 +148,22 @@ export class KernelFlagsWitness implements ReadWitness {
       tally.addOther();
       return;
     }
-    follow(sample, index, owner >>> 0, (flags & frameFlag.referenced) !== 0, meaning, this.#looks.count === 1);
+    follow(sample, index, owner >>> 0, (flags & frameFlag.referenced) !== 0, meaning);
     if ((sample.known[index]! & known.readAgain) === 0) tally.addOther();
     else tally.addRead(sample.readAge[index]!, sample.arrivalAge[index]!);
   }
 }
 
 /** Brings what is known of a frame with unmapped page cache up to the present look. */
-function follow(
-  sample: Sample,
-  index: number,
-  owner: number,
-  bitIsSet: boolean,
-  bits: ReadBits,
-  isFirst: boolean,
-): void {
+function follow(sample: FrameSample, index: number, owner: number, bitIsSet: boolean, bits: ReadBits): void {
   const before = sample.known[index]!;
   const bit = bitIsSet ? known.bitWasSet : 0;
   if ((before & known.there) === 0 || sample.owner[index] !== owner) {
     sample.known[index] = known.there | bit;
     sample.owner[index] = owner;
     sample.readAge[index] = 0;
-    // What is there at the first look may have been there for long.
-    sample.arrivalAge[index] = isFirst ? oldestAge : 0;
+    // What is there when the frame is first looked at may have been there for long.
+    sample.arrivalAge[index] = (before & known.unseen) !== 0 ? oldestAge : 0;
     return;
   }
   if (sample.arrivalAge[index]! < oldestAge) sample.arrivalAge[index]!++;
@@ -197,15 +182,4 @@ function filePages({ nodes }: LruGenMemcg): number {
     (sum, { generations }) => sum + generations.reduce((pages, generation) => pages + generation.filePages, 0),
     0,
   );
-}
-
-function emptySample(firstPfns: Uint32Array): Sample {
-  const frames = firstPfns.length * framesPerBlock;
-  return {
-    firstPfns,
-    known: new Uint8Array(frames),
-    owner: new Uint32Array(frames),
-    readAge: new Uint8Array(frames),
-    arrivalAge: new Uint8Array(frames),
-  };
 }
