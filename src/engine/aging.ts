@@ -16,6 +16,8 @@ export interface AgingSurroundings {
   agePeriodsOf(path: string): number;
   /** Whether a run works on the memcg: an aging now would take the ground from under it. */
   isBusy(path: string): boolean;
+  /** Called before the agings of a round that ends with a look: they clear traces of use. */
+  beforeAgings?(atMs: number, signal: AbortSignal): Promise<void> | undefined;
   /** Called with each listing, and the time it was made at. */
   onLook(listed: readonly LruGenMemcg[], atMs: number, signal: AbortSignal): Promise<void>;
 }
@@ -107,14 +109,16 @@ export class Aging {
     const periodMs = this.surroundings.periodMs();
     if (periodMs === 0) return offNapMs;
     const lookIntervalMs = periodMs * this.budget.stretch;
-    // Before the agings: they clear the traces of use that some trackers look for.
-    if (this.clock.nowMs() >= this.#nextLookMs - lookIntervalMs * early) {
+    const isLookDue = (): boolean => this.clock.nowMs() >= this.#nextLookMs - lookIntervalMs * early;
+    if (isLookDue()) await this.budget.spend(async () => this.surroundings.beforeAgings?.(this.clock.nowMs(), signal));
+    let napMs = await this.budget.spend(() => this.#ageDue(signal));
+    if (isLookDue()) {
       const startMs = this.clock.nowMs();
       await this.budget.spend(() => this.#look(signal));
       this.#nextLookMs = Math.max(this.#nextLookMs, startMs + lookIntervalMs);
       this.budget.endRound();
+      napMs = await this.budget.spend(() => this.#ageDue(signal));
     }
-    const napMs = await this.budget.spend(() => this.#ageDue(signal));
     return Math.max(shortestNapMs, Math.min(napMs, this.#nextLookMs - this.clock.nowMs()));
   }
 

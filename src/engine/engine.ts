@@ -116,6 +116,7 @@ export class Engine {
       log,
       defaultPace,
       (memcg, type, usedShare) => this.tracker.learn?.(memcg, type, usedShare),
+      (memcg, idleMs) => this.tracker.watchReads?.(memcg, idleMs),
     );
     this.kidled = new Kidled(kernel, clock, this.tracker, log, {
       periodMs: () => settings.scanPeriodMs,
@@ -127,6 +128,7 @@ export class Engine {
       periodMs: () => settings.scanPeriodMs,
       agePeriodsOf: (path) => this.#agePeriodsByPath.get(path) ?? this.global.agePeriods,
       isBusy: (path) => this.#turns.isBusy(path),
+      beforeAgings: (atMs, signal) => this.tracker.beforeAgings?.(atMs, signal),
       onLook: (listed, atMs, signal) => this.#look(listed, atMs, signal),
     });
   }

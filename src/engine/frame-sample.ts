@@ -49,3 +49,8 @@ export function strideFor(frameCount: number, mostFrames: number): number {
   while (frameCount / stride > mostFrames) stride *= 2;
   return stride;
 }
+
+/** The frame that a place in the sample stands for. */
+export function pfnAt({ firstPfns }: FrameSample, index: number): number {
+  return (firstPfns[Math.floor(index / framesPerBlock)] ?? 0) + (index % framesPerBlock);
+}

@@ -56,7 +56,7 @@ export class IdlePageTracker implements Tracker {
     this.#counts = new Map();
   }
 
-  async observe(seen: readonly SeenMemcg[], atMs: number, signal: AbortSignal): Promise<void> {
+  async beforeAgings(atMs: number, signal: AbortSignal): Promise<void> {
     const counts = new Map<number, PagesByAge>();
     for (let pfn = 0; pfn < this.#ages.frameCount; pfn += sliceFrames) {
       const beganMs = this.surroundings.clock.nowMs();
@@ -65,9 +65,12 @@ export class IdlePageTracker implements Tracker {
       if (signal.aborted) return;
     }
     this.#looks.add(atMs);
-    const live = new Set(seen.map(({ memcg }) => Number(memcg.inode)));
-    for (const inode of counts.keys()) if (!live.has(inode)) counts.delete(inode);
     this.#counts = counts;
+  }
+
+  async observe(seen: readonly SeenMemcg[]): Promise<void> {
+    const live = new Set(seen.map(({ memcg }) => Number(memcg.inode)));
+    for (const inode of this.#counts.keys()) if (!live.has(inode)) this.#counts.delete(inode);
   }
 
   cohorts({ inode }: Memcg): readonly IdleCohort[] {

@@ -12,6 +12,7 @@ import {
 } from './cohort-history.js';
 import { type Log, silentLog } from '../log.js';
 import type { PageType } from './eviction.js';
+import type { ReadLosses } from './read-losses.js';
 import { withReads } from './read-page-cache.js';
 import type { IdleCohort, ReadWitness, SeenMemcg, Tracker } from './tracker.js';
 
@@ -48,6 +49,7 @@ export class MglruTracker implements Tracker {
   /** Memcgs without a page at the last look, by inode. */
   #empty = new Set<bigint>();
   #lastLookMs = -Infinity;
+  #seen: readonly SeenMemcg[] = [];
   #witness: ReadWitness | undefined;
 
   constructor(
@@ -76,9 +78,12 @@ export class MglruTracker implements Tracker {
     return this.#witness?.name;
   }
 
-  async observe(seen: readonly SeenMemcg[], atMs: number, signal: AbortSignal): Promise<void> {
-    await this.#witness?.observe(seen, atMs, signal);
-    if (signal.aborted) return;
+  async beforeAgings(atMs: number, signal: AbortSignal): Promise<void> {
+    await this.#witness?.observe(this.#seen, atMs, signal);
+  }
+
+  async observe(seen: readonly SeenMemcg[], atMs: number): Promise<void> {
+    this.#seen = seen;
     const lookMs = Math.max(atMs, this.#lastLookMs);
     const histories = new Map<bigint, MemcgHistory>();
     const empty = new Set<bigint>();
@@ -97,8 +102,13 @@ export class MglruTracker implements Tracker {
     if (!history) return [];
     const anon = history.nodes.flatMap((one) => idleCohorts(one.anon, 'anon', one.node));
     const file = history.nodes.flatMap((one) => idleCohorts(one.file, 'file', one.node));
-    const reads = this.#witness?.readPageCache(memcg);
+    const filePages = file.reduce((sum, { pages }) => sum + pages, 0);
+    const reads = this.#witness?.readPageCache(memcg, filePages);
     return [...anon, ...(reads ? withReads(file, reads) : file)];
+  }
+
+  watchReads(memcg: Memcg, idleMs: number): ReadLosses | undefined {
+    return this.#witness?.watchReads(memcg, idleMs);
   }
 
   learn(memcg: Memcg, type: PageType, usedShare: number): void {
@@ -111,6 +121,7 @@ export class MglruTracker implements Tracker {
   forget(): void {
     this.#histories = new Map();
     this.#empty = new Set();
+    this.#seen = [];
     this.#witness?.forget();
   }
 
@@ -161,7 +172,7 @@ export class MglruTracker implements Tracker {
 
   /** Makes page cache young that an eviction showed to be in use, where no witness sees it all the time. */
   #correct(history: MemcgHistory, before: MemcgHistory | undefined, atMs: number): void {
-    if (!before || this.#witness?.readPageCache(history.memcg)) return;
+    if (!before || this.#witness?.readPageCache(history.memcg, 1)) return;
     if (history.lesson && history.lesson.untilMs < atMs) history.lesson = undefined;
     const files = history.nodes.map(({ file }) => olderPages(file));
     const all = files.reduce((sum, { pages }) => sum + pages, 0);

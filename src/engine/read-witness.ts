@@ -3,8 +3,9 @@ import type { Clock } from '../kernel/clock.js';
 import type { Memcg, PageFrameInterface } from '../kernel/kernel.js';
 import type { LruGenMemcg } from '../kernel/lru-gen.js';
 import { frameFlag, PageFrames } from '../kernel/page-frames.js';
-import { type FrameSample, frameSample, framesPerBlock, known, resampled, strideFor } from './frame-sample.js';
+import { type FrameSample, frameSample, framesPerBlock, known, pfnAt, resampled, strideFor } from './frame-sample.js';
 import { Looks, oldestAge } from './looks.js';
+import { ReadLosses, type WatchedFrame } from './read-losses.js';
 import { type ReadBits, readBits } from './read-bits.js';
 import { type ReadPageCache, ReadTally } from './read-page-cache.js';
 import type { ReadWitness, SeenMemcg } from './tracker.js';
@@ -100,10 +101,24 @@ export class KernelFlagsWitness implements ReadWitness {
     this.#fitSample(spentMs);
   }
 
-  readPageCache(memcg: Memcg): ReadPageCache | undefined {
+  readPageCache(memcg: Memcg, filePages: number): ReadPageCache | undefined {
+    return this.#tallies.get(Number(memcg.inode))?.inPages(filePages, this.#looks);
+  }
+
+  watchReads(memcg: Memcg, idleMs: number): ReadLosses | undefined {
     const inode = Number(memcg.inode);
-    const listed = this.#listed.get(inode);
-    return listed && this.#tallies.get(inode)?.inPages(filePages(listed), this.#looks);
+    if (!this.#tallies.has(inode)) return undefined;
+    return new ReadLosses(this.surroundings.pageFrames, inode, this.#watched(inode >>> 0, idleMs));
+  }
+
+  *#watched(owner: number, idleMs: number): Generator<WatchedFrame> {
+    const sample = this.#sample;
+    for (let index = 0; index < sample.known.length; index++) {
+      if (sample.owner[index] !== owner || (sample.known[index]! & known.there) === 0) continue;
+      const isRead = (sample.known[index]! & known.readAgain) !== 0;
+      const young = isRead && this.#looks.idleMs(sample.readAge[index]!).idleAtLeastMs < idleMs;
+      yield { pfn: pfnAt(sample, index), young };
+    }
   }
 
   /** Makes the sample as large as its budget allows by what a look took. */
@@ -175,11 +190,4 @@ function follow(sample: FrameSample, index: number, owner: number, bitIsSet: boo
   if (isRead) sample.readAge[index] = 0;
   else if (!isHeld && sample.readAge[index]! < oldestAge) sample.readAge[index]!++;
   sample.known[index] = known.there | bit | (before & known.readAgain) | (isRead ? known.readAgain : 0);
-}
-
-function filePages({ nodes }: LruGenMemcg): number {
-  return nodes.reduce(
-    (sum, { generations }) => sum + generations.reduce((pages, generation) => pages + generation.filePages, 0),
-    0,
-  );
 }

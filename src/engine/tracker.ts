@@ -1,6 +1,7 @@
 import type { Memcg } from '../kernel/kernel.js';
 import type { LruGenMemcg } from '../kernel/lru-gen.js';
 import type { PageType } from './eviction.js';
+import type { ReadLosses } from './read-losses.js';
 import type { ReadPageCache } from './read-page-cache.js';
 
 /** Pages of one memcg, its own and none of its descendants', that are alike in how long they have been idle. */
@@ -38,6 +39,8 @@ export interface Tracker {
   start(): Promise<void>;
   /** Gives back what `start` took. Called once after `start`, also when that failed halfway. */
   stop(): Promise<void>;
+  /** For what agings clear: the first part of a look, right before the agings of its round. Ends early, without an error, when `signal` is aborted. */
+  beforeAgings?(atMs: number, signal: AbortSignal): Promise<void>;
   /**
    * One look. `seen` has every live memcg, parents before children; it replaces what was seen before, so memcgs that are not in it
    * are gone and may be forgotten. `atMs` is the engine's clock when the listing was made; it never goes backwards. Ends early,
@@ -48,6 +51,8 @@ export interface Tracker {
   cohorts(memcg: Memcg): readonly IdleCohort[];
   /** What an eviction showed: that share (0 to 1) of the pages of a type that looked cold is in use. For trackers that cannot see all use themselves. */
   learn?(memcg: Memcg, type: PageType, usedShare: number): void;
+  /** Watches what a run that begins now takes of page cache that was read within `idleMs`; undefined where it cannot tell. */
+  watchReads?(memcg: Memcg, idleMs: number): ReadLosses | undefined;
   /** Forgets all ages: the scan period was switched off for a while, and nothing was seen meanwhile. */
   forget(): void;
 }
@@ -58,10 +63,12 @@ export interface ReadWitness {
   /** Throws TRACKER_UNAVAILABLE where this kernel cannot run it. */
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** One look, right before the tracker's own, and before the agings of the same round: they clear what it looks for. */
+  /** One look, right before agings: they clear what it looks for. `seen` is of the look before this one, the agings before it included. */
   observe(seen: readonly SeenMemcg[], atMs: number, signal: AbortSignal): Promise<void>;
-  /** What the last look knows of the memcg's page cache; undefined where it does not know. Costs no kernel work. */
-  readPageCache(memcg: Memcg): ReadPageCache | undefined;
+  /** What the last look knows of the memcg's page cache, of which there are `filePages`; undefined where it does not know. Costs no kernel work. */
+  readPageCache(memcg: Memcg, filePages: number): ReadPageCache | undefined;
+  /** Watches what a run that begins now takes of page cache that was read within `idleMs`; undefined where it cannot tell. */
+  watchReads(memcg: Memcg, idleMs: number): ReadLosses | undefined;
   /** Forgets all ages: nothing was seen for a while. */
   forget(): void;
 }

@@ -6,6 +6,9 @@ import type { World } from './world.js';
 /** Sets begin at multiples of so many frames, as if the kernel had given them whole blocks. */
 const ALIGNMENT_FRAMES = 512;
 
+/** A gigabyte, unless the sets take more. */
+const MACHINE_FRAMES = 2 ** 18;
+
 /** Page frames of the model: each set has a range of its own from when it is first seen, with a hole where its pages are not in memory. */
 export class SimulatedPageFrames implements PageFrameInterface {
   readonly #firstFrames = new Map<PageSet, number>();
@@ -19,13 +22,13 @@ export class SimulatedPageFrames implements PageFrameInterface {
 
   async count(): Promise<number> {
     this.#place();
-    return this.#end;
+    return Math.max(MACHINE_FRAMES, this.#end);
   }
 
   async read(firstPfn: number, into: PageFrames): Promise<number> {
     const nowMs = this.world.settle();
     this.#place();
-    const count = Math.max(0, Math.min(into.capacity, this.#end - firstPfn));
+    const count = Math.max(0, Math.min(into.capacity, Math.max(MACHINE_FRAMES, this.#end) - firstPfn));
     for (let index = 0; index < count; index++) into.set(index, frameFlag.noPage, 0);
     for (const [set, firstFrame] of this.#firstFrames) {
       if (firstFrame >= firstPfn + count || firstFrame + set.nature.pages <= firstPfn || !set.memcg.sets.has(set))

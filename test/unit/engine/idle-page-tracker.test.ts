@@ -28,11 +28,12 @@ class Rounds {
     readonly frames: ModelFrames,
   ) {}
 
-  /** A look, then an aging, as in each round of the clock. */
+  /** A look around an aging, as in each round of the clock. */
   async look(): Promise<void> {
     this.atMs += periodMs;
-    await this.tracker.observe([seenMemcg(memcg, {}), seenMemcg(other, {})], this.atMs, never());
+    await this.tracker.beforeAgings(this.atMs, never());
     this.frames.age();
+    await this.tracker.observe([seenMemcg(memcg, {}), seenMemcg(other, {})]);
   }
 
   /** Pages by idle periods, at least. */
@@ -80,7 +81,7 @@ void t.test('memcgs that are gone are forgotten, and all is when asked', async (
   frames.add(memcg, 'anon', 10);
   const rounds = await start(frames);
   await rounds.look();
-  await rounds.tracker.observe([seenMemcg(other, {})], 5000, never());
+  await rounds.tracker.observe([seenMemcg(other, {})]);
   t.strictSame(rounds.tracker.cohorts(memcg), []);
   await rounds.look();
   t.not(rounds.tracker.cohorts(memcg).length, 0);
@@ -95,7 +96,7 @@ void t.test('naps between slices so that it stays within its budget', async (t) 
   const around = surroundings(frames.interfaces, () => nowMs++);
   const tracker = new IdlePageTracker(around);
   await tracker.start();
-  await tracker.observe([], 0, never());
+  await tracker.beforeAgings(0, never());
   t.strictSame(around.naps, [49, 49, 49], '1 ms of work in 50 is 2 %');
 });
 
@@ -104,7 +105,7 @@ void t.test('ends early when told to, and knows what it knew before', async (t) 
   frames.add(memcg, 'anon', 10);
   const rounds = await start(frames);
   await rounds.look();
-  await rounds.tracker.observe([], 9000, AbortSignal.abort());
+  await rounds.tracker.beforeAgings(9000, AbortSignal.abort());
   t.strictSame(rounds.pages(memcg, 'anon'), { 0: 10 });
 });
 

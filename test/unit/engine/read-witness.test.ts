@@ -36,11 +36,11 @@ class Rounds {
   }
 
   reads(): Record<string, number> {
-    return byPeriods(this.witness.readPageCache(memcg)?.byRead ?? []);
+    return byPeriods(this.witness.readPageCache(memcg, this.frames.pages.length)?.byRead ?? []);
   }
 
   arrivals(): Record<string, number> {
-    return byPeriods(this.witness.readPageCache(memcg)?.byArrival ?? []);
+    return byPeriods(this.witness.readPageCache(memcg, this.frames.pages.length)?.byArrival ?? []);
   }
 }
 
