@@ -109,10 +109,10 @@ export class Aging {
     const periodMs = this.surroundings.periodMs();
     if (periodMs === 0) return offNapMs;
     const lookIntervalMs = periodMs * this.budget.stretch;
-    const isLookDue = (): boolean => this.clock.nowMs() >= this.#nextLookMs - lookIntervalMs * early;
-    if (isLookDue()) await this.budget.spend(async () => this.surroundings.beforeAgings?.(this.clock.nowMs(), signal));
+    const lookIsDue = this.clock.nowMs() >= this.#nextLookMs - lookIntervalMs * early;
+    if (lookIsDue) await this.budget.spend(async () => this.surroundings.beforeAgings?.(this.clock.nowMs(), signal));
     let napMs = await this.budget.spend(() => this.#ageDue(signal));
-    if (isLookDue()) {
+    if (lookIsDue) {
       const startMs = this.clock.nowMs();
       await this.budget.spend(() => this.#look(signal));
       this.#nextLookMs = Math.max(this.#nextLookMs, startMs + lookIntervalMs);

@@ -284,19 +284,24 @@ export class Engine {
     if (this.settings.scanPeriodMs === 0) return this.problems.report(about, periodIsZero);
     const types = await this.#types(memcg, asked);
     if (types.length === 0) return;
-    const outcome = await this.#turns.run(memcg.path, signal, () =>
-      this.#reclaim.run(
-        {
-          memcg,
-          agePeriods,
-          periodMs: this.settings.scanPeriodMs,
-          limitBytes,
-          types,
-          stepPages: Math.min(this.global.batch * batchesPerStep, largestStepPages),
-        },
-        signal,
-      ),
-    );
+    const request = {
+      memcg,
+      agePeriods,
+      periodMs: this.settings.scanPeriodMs,
+      limitBytes,
+      types,
+      stepPages: Math.min(this.global.batch * batchesPerStep, largestStepPages),
+    };
+    const outcome = await this.#turns.run(memcg.path, signal, async () => {
+      const before = { ...this.ledger.own(memcg) };
+      try {
+        return await this.#reclaim.run(request, signal);
+      } finally {
+        const out = bytesOut(this.ledger.own(memcg), before);
+        this.kidled.evicted(memcg, 'file', out.fileBytes);
+        this.kidled.evicted(memcg, 'anon', out.anonBytes);
+      }
+    });
     for (const sentence of outcome.shortfalls) this.problems.report(about, sentence);
   }
 
@@ -371,6 +376,12 @@ export class Engine {
       if (agePeriods > 0) this.#agePeriodsByPath.set(memcg.path, agePeriods);
     }
   }
+}
+
+/** What left a memcg between two states of its ledger. */
+function bytesOut(after: LedgerBytes, before: LedgerBytes): { fileBytes: number; anonBytes: number } {
+  const out = (row: keyof LedgerBytes): number => (after[row] ?? 0) - (before[row] ?? 0);
+  return { fileBytes: out('pagecache dropped'), anonBytes: out('anon zswap out') + out('anon swap out') };
 }
 
 function nothingProvenAnywhere(agePeriods: number): string {

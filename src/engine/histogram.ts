@@ -145,6 +145,25 @@ export function cappedHistogram(
   });
 }
 
+/** A histogram after so many bytes of some rows left: those of the oldest columns, since a run takes what is cold. */
+export function withoutOldest(
+  histogram: Histogram,
+  columns: number,
+  rows: readonly (typeof idleRows)[number][],
+  bytes: number,
+): Histogram {
+  const rest = histogram.slice();
+  let left = bytes;
+  for (let column = columns - 1; column >= 0; column--)
+    for (const row of rows) {
+      const cell = idleRows.indexOf(row) * columns + column;
+      const taken = Math.min(left, rest[cell] ?? 0);
+      rest[cell] = (rest[cell] ?? 0) - taken;
+      left -= taken;
+    }
+  return rest;
+}
+
 /** A histogram with only the rows that are scanned. */
 export function scannedRows(histogram: Histogram, columns: number, pages: boolean, slab: boolean): Histogram {
   if (pages && slab) return histogram;

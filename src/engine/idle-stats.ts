@@ -1,5 +1,5 @@
 import type { Memcg } from '../kernel/kernel.js';
-import { addHistogram, type Buckets, defaultBuckets, type Histogram, idleRows } from './histogram.js';
+import { addHistogram, type Buckets, defaultBuckets, type Histogram, idleRows, withoutOldest } from './histogram.js';
 import { isBelow } from './turns.js';
 
 /** What memory.idle_page_stats of one memcg shows. */
@@ -77,6 +77,14 @@ export class IdleStatsAccounts {
       if (scanned.pages) account.pageScans++;
       if (scanned.slab) account.slabScans++;
     }
+  }
+
+  /** So many bytes were reclaimed since the look: they are taken off what is shown until the next one. */
+  evicted(memcg: Memcg, type: 'anon' | 'file', bytes: number): void {
+    const account = this.#accounts.get(memcg.inode);
+    if (!account?.histogram) return;
+    const rows = type === 'file' ? (['cfei'] as const) : (['csei', 'csea'] as const);
+    account.histogram = withoutOldest(account.histogram, account.buckets.length, rows, bytes);
   }
 
   /** What a memcg's own pages are, or those of its descendants as well. */

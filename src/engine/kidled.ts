@@ -98,6 +98,11 @@ export class Kidled {
     return { ...stats, histogram: cappedHistogram(scanned, columns, caps, this.kernel.pageBytes) };
   }
 
+  /** So many bytes of a memcg's own were reclaimed just now. */
+  evicted(memcg: Memcg, type: 'anon' | 'file', bytes: number): void {
+    if (bytes > 0) this.#accounts.evicted(memcg, type, bytes);
+  }
+
   /** One look, the end of a round. */
   async look(seen: readonly SeenMemcg[], atMs: number, signal: AbortSignal): Promise<void> {
     this.#accounts.admit(seen.map(({ memcg }) => memcg));

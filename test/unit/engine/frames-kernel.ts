@@ -93,5 +93,5 @@ export function seenMemcg(
     filePages: index === 0 ? (pages.file ?? 0) : 0,
   }));
   const listed: LruGenMemcg = { id: String(memcg.inode), path: memcg.path, nodes: [{ node: 0, generations }] };
-  return { memcg, listed } as SeenMemcg;
+  return { memcg, listed };
 }
