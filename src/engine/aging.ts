@@ -47,6 +47,8 @@ const offNapMs = 3_600_000;
 const shortestNapMs = 200;
 /** Agings and looks may come early by this share of their interval, so that several fall together. */
 const early = 0.05;
+/** Memcgs that are aged once a look may come earlier by this share, once: from then on they are aged right after what agings clear was looked at. */
+const earlyWithLook = 0.5;
 /** Agings at most in one go while more are due: those that are left follow with the next ones, and keep that distance from then on. */
 const fewestAtOnce = 32;
 
@@ -111,7 +113,7 @@ export class Aging {
     const lookIntervalMs = periodMs * this.budget.stretch;
     const lookIsDue = this.clock.nowMs() >= this.#nextLookMs - lookIntervalMs * early;
     if (lookIsDue) await this.budget.spend(async () => this.surroundings.beforeAgings?.(this.clock.nowMs(), signal));
-    let napMs = await this.budget.spend(() => this.#ageDue(signal));
+    let napMs = await this.budget.spend(() => this.#ageDue(signal, lookIsDue ? earlyWithLook : early));
     if (lookIsDue) {
       const startMs = this.clock.nowMs();
       await this.budget.spend(() => this.#look(signal));
@@ -156,7 +158,7 @@ export class Aging {
   }
 
   /** Answers the milliseconds until more is due. */
-  async #ageDue(signal: AbortSignal): Promise<number> {
+  async #ageDue(signal: AbortSignal, mayBeEarly = early): Promise<number> {
     const nowMs = this.clock.nowMs();
     const due: Aged[] = [];
     let napMs = Infinity;
@@ -166,7 +168,8 @@ export class Aging {
       const intervalMs = this.#intervalMs(aged.path);
       perMs += 1 / intervalMs;
       const untilDueMs = aged.bornMs + intervalMs - nowMs;
-      if (untilDueMs > intervalMs * early) napMs = Math.min(napMs, untilDueMs);
+      const earlyShare = intervalMs <= this.surroundings.periodMs() * this.budget.stretch ? mayBeEarly : early;
+      if (untilDueMs > intervalMs * earlyShare) napMs = Math.min(napMs, untilDueMs);
       else if (this.surroundings.isBusy(aged.path)) napMs = Math.min(napMs, busyRetryMs);
       else due.push(aged);
     }

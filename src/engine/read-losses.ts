@@ -22,21 +22,25 @@ export interface WatchedFrame {
 export class ReadLosses {
   readonly #blocks = new Map<number, WatchedFrame[]>();
   readonly youngFrames: number;
+  /** Of all that is watched, 0 to 1. */
+  readonly youngShare: number;
 
   constructor(
     private readonly pageFrames: PageFrameInterface,
     private readonly memcgInode: number,
     watched: Iterable<WatchedFrame>,
   ) {
-    let youngFrames = 0;
+    let [youngFrames, allFrames] = [0, 0];
     for (const frame of watched) {
       const firstPfn = frame.pfn - (frame.pfn % framesPerBlock);
       const block = this.#blocks.get(firstPfn);
       if (block) block.push(frame);
       else this.#blocks.set(firstPfn, [frame]);
+      allFrames++;
       if (frame.young) youngFrames++;
     }
     this.youngFrames = youngFrames;
+    this.youngShare = allFrames === 0 ? 0 : youngFrames / allFrames;
   }
 
   /** Since the run began. Throws KERNEL_REFUSED. */

@@ -42,7 +42,7 @@ export const defaultPace: ReclaimPace = {
   probeWaitMs: 1000,
   probes: 3,
   carefulStepPages: 1024,
-  watchedStepPages: 256,
+  watchedStepPages: 64,
   watchedStepShare: 0.1,
   stepGrowth: 8,
   returns: 3,
@@ -124,7 +124,16 @@ export class Reclaim {
     }
     run.shortfalls.push(...nothingProven(run.request, plan));
     const listed = await this.steps.listed(run.request.memcg);
-    return plan.cold.map((cold) => openVein(cold, listed));
+    return plan.cold.filter((cold) => !this.#isAllRead(run, cold.type)).map((cold) => openVein(cold, listed));
+  }
+
+  /** Whether hardly any page cache is cold enough, by what was seen of reads: then not even a probe is worth its losses. */
+  #isAllRead({ reads, request, shortfalls }: Run, type: PageType): boolean {
+    if (type !== 'file' || !reads || reads.youngShare <= nearlyAll) return false;
+    const percent = Math.round(reads.youngShare * 100);
+    const sentence = `page cache was left alone: ${percent} % of it was read within ${request.agePeriods} periods`;
+    if (!shortfalls.includes(sentence)) shortfalls.push(sentence);
+    return true;
   }
 
   async #plan(run: Run): Promise<ReclaimPlan> {
@@ -283,6 +292,9 @@ export class Reclaim {
     return { freedBytes, evictionMs, waitedMs, shortfalls };
   }
 }
+
+/** The share of page cache in use beyond which none of it is evicted. */
+const nearlyAll = 0.9;
 
 const amongPagesInUse =
   'some anonymous memory went among the pages in use instead of leaving (huge pages were split, or swap was slow); write again after a scan period';

@@ -44,9 +44,9 @@ export class ModelFrames {
   readonly interfaces: Pick<Kernel, 'pageFrames' | 'idlePages'> = {
     pageFrames: {
       obstacle: async () => undefined,
-      count: async () => this.pages.length,
+      count: async () => Math.max(this.pages.length, 1024),
       read: async (firstPfn, into) => {
-        const count = Math.max(0, Math.min(into.capacity, this.pages.length - firstPfn));
+        const count = Math.max(0, Math.min(into.capacity, Math.max(this.pages.length, 1024) - firstPfn));
         for (let index = 0; index < count; index++) {
           const page = this.pages[firstPfn + index];
           if (page)

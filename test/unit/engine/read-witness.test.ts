@@ -97,6 +97,19 @@ void t.test('knows when page cache came in that was read again', async (t) => {
   t.strictSame(rounds.arrivals(), { 4: 256 });
 });
 
+void t.test('one read after a long time is seen, and so is how long ago it was', async (t) => {
+  const rounds = new Rounds();
+  await rounds.witness.start();
+  await rounds.pass(2);
+  const pages = rounds.frames.add(memcg, 'file', 512);
+  await rounds.pass(1, pages);
+  await rounds.pass(19);
+  await rounds.pass(1, pages);
+  await rounds.pass(6);
+  t.strictSame(rounds.reads(), { 6: 512 });
+  t.strictSame(rounds.arrivals(), { 26: 512 });
+});
+
 void t.test('between agings a bit that stays set makes nothing older', async (t) => {
   const rounds = await started();
   await rounds.pass(4, rounds.hot);
