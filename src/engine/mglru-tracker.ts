@@ -1,6 +1,6 @@
 import { ColdpgsError } from '../errors.js';
 import type { Memcg } from '../kernel/kernel.js';
-import type { Generation, LruGenNode } from '../kernel/lru-gen.js';
+import type { Generation, LruGenMemcg, LruGenNode } from '../kernel/lru-gen.js';
 import {
   beginHistory,
   type Cohort,
@@ -12,6 +12,7 @@ import {
 } from './cohort-history.js';
 import { type Log, silentLog } from '../log.js';
 import type { PageType } from './eviction.js';
+import type { MappedWitness } from './mapped-witness.js';
 import type { ReadLosses } from './read-losses.js';
 import { withReads } from './read-page-cache.js';
 import type { IdleCohort, ReadWitness, SeenMemcg, Tracker } from './tracker.js';
@@ -56,6 +57,8 @@ export class MglruTracker implements Tracker {
     private readonly periodMs: () => number,
     private readonly witness?: ReadWitness,
     private readonly log: Log = silentLog,
+    /** For kernels whose agings do not promote all that is in use. */
+    private readonly mapped?: MappedWitness,
   ) {}
 
   /** Without its witness where the kernel cannot run that: use through read(2) then shows in what probes teach. */
@@ -73,13 +76,21 @@ export class MglruTracker implements Tracker {
     await this.#witness?.stop();
   }
 
-  /** What sees use through read(2), by name. */
+  /** What sees use that agings do not, by name. */
   get readWitness(): string | undefined {
-    return this.#witness?.name;
+    const names = [this.#witness?.name, this.#witness && this.mapped?.name].filter((name) => name !== undefined);
+    return names.length === 0 ? undefined : names.join(', ');
   }
 
   async beforeAgings(atMs: number, signal: AbortSignal): Promise<void> {
-    await this.#witness?.observe(this.#seen, atMs, signal);
+    const witness = this.#witness;
+    if (!witness) return;
+    await witness.observe(this.#seen, atMs, signal);
+    await this.mapped?.observe(
+      this.#seen,
+      ({ memcg, listed }) => witness.mappedPages(memcg, filePagesOf(listed)),
+      signal,
+    );
   }
 
   async observe(seen: readonly SeenMemcg[], atMs: number): Promise<void> {
@@ -170,13 +181,22 @@ export class MglruTracker implements Tracker {
     return shorter && atMs - anon.atMs <= cutOffPeriods * this.periodMs();
   }
 
-  /** Makes page cache young that an eviction showed to be in use, where no witness sees it all the time. */
+  /** Mapped page cache that is in use and that agings left where it was. */
+  #missedPages({ memcg, nodes }: MemcgHistory): number {
+    const usedPages = this.mapped?.usedPages(memcg);
+    if (usedPages === undefined) return 0;
+    const young = nodes.flatMap(({ file }) => file.generations.slice(-youngGenerations));
+    return Math.max(0, usedPages - young.reduce((sum, cohorts) => sum + pagesOf(cohorts), 0));
+  }
+
+  /** Makes page cache young that a witness saw in use, or that an eviction showed to be where none sees that all the time. */
   #correct(history: MemcgHistory, before: MemcgHistory | undefined, atMs: number): void {
-    if (!before || this.#witness?.readPageCache(history.memcg, 1)) return;
+    if (!before) return;
     if (history.lesson && history.lesson.untilMs < atMs) history.lesson = undefined;
     const files = history.nodes.map(({ file }) => olderPages(file));
     const all = files.reduce((sum, { pages }) => sum + pages, 0);
-    const usedPages = Math.floor(all * (history.lesson?.usedShare ?? 0));
+    const taught = this.#witness?.readPageCache(history.memcg, 1) ? 0 : (history.lesson?.usedShare ?? 0);
+    const usedPages = Math.max(Math.floor(all * taught), this.#missedPages(history));
     const arrivedPages = files.reduce((sum, { arrived }) => sum + arrived, 0);
     const wanted = Math.min(all, usedPages) - arrivedPages;
     if (wanted <= 0) return;
@@ -211,4 +231,8 @@ function idleTimes({ fromMs, toMs }: Cohort, young: boolean, atMs: number) {
 
 function isEmpty(nodes: readonly LruGenNode[]): boolean {
   return nodes.every(({ generations }) => generations.every((one) => one.anonPages === 0 && one.filePages === 0));
+}
+
+function filePagesOf({ nodes }: LruGenMemcg): number {
+  return nodes.flatMap(({ generations }) => generations).reduce((sum, { filePages }) => sum + filePages, 0);
 }

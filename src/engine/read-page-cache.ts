@@ -14,6 +14,7 @@ const fewestSampled = 32;
 /** What a sample of a memcg's page cache showed in one look. */
 export class ReadTally {
   #sampled = 0;
+  #mapped = 0;
   readonly #byRead = new Uint32Array(oldestAge + 1);
   readonly #byArrival = new Uint32Array(oldestAge + 1);
 
@@ -22,11 +23,22 @@ export class ReadTally {
     this.#sampled++;
   }
 
+  /** A page that page tables map. */
+  addMapped(): void {
+    this.#sampled++;
+    this.#mapped++;
+  }
+
   /** A page that was read again; ages in looks. */
   addRead(readAge: number, arrivalAge: number): void {
     this.#sampled++;
     this.#byRead[readAge]!++;
     this.#byArrival[arrivalAge]!++;
+  }
+
+  /** How much of the memcg's page cache of `filePages` in all is mapped; undefined where the sample is too small to tell. */
+  mappedPages(filePages: number): number | undefined {
+    return this.#sampled < fewestSampled ? undefined : Math.round((filePages * this.#mapped) / this.#sampled);
   }
 
   /** The memcg's page cache of `filePages` in all as the sample has it; undefined where that is too small to tell. */

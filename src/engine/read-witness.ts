@@ -78,6 +78,7 @@ export class KernelFlagsWitness implements ReadWitness {
   }
 
   async observe(seen: readonly SeenMemcg[], atMs: number, signal: AbortSignal): Promise<void> {
+    if (seen.length === 0) return;
     const { latestMs } = this.#looks;
     if (latestMs !== undefined && atMs - latestMs < this.surroundings.periodMs() * shortestPause) return;
     this.#looks.add(atMs);
@@ -103,6 +104,10 @@ export class KernelFlagsWitness implements ReadWitness {
 
   readPageCache(memcg: Memcg, filePages: number): ReadPageCache | undefined {
     return this.#tallies.get(Number(memcg.inode))?.inPages(filePages, this.#looks);
+  }
+
+  mappedPages(memcg: Memcg, filePages: number): number | undefined {
+    return this.#tallies.get(Number(memcg.inode))?.mappedPages(filePages);
   }
 
   watchReads(memcg: Memcg, idleMs: number): ReadLosses | undefined {
@@ -152,15 +157,18 @@ export class KernelFlagsWitness implements ReadWitness {
     const flags = this.#frames.flagsAt(offset);
     const owner = this.#frames.memcgAt(offset);
     const meaning = bits.get(owner);
-    if ((flags & (frameFlag.lru | frameFlag.swapBacked)) !== frameFlag.lru || meaning === undefined) {
+    if ((flags & (frameFlag.lru | frameFlag.swapBacked)) !== frameFlag.lru) {
       sample.known[index] = 0;
       return;
     }
+    // Of a memcg that was made since the listing: its turn comes with the next look.
+    if (meaning === undefined) return;
     let tally = tallies.get(owner);
     if (!tally) tallies.set(owner, (tally = new ReadTally()));
     if ((flags & (frameFlag.mapped | frameFlag.unevictable)) !== 0) {
       sample.known[index] = 0;
-      tally.addOther();
+      if ((flags & frameFlag.mapped) !== 0) tally.addMapped();
+      else tally.addOther();
       return;
     }
     follow(sample, index, owner >>> 0, (flags & frameFlag.referenced) !== 0, meaning);

@@ -67,6 +67,8 @@ export interface ReadWitness {
   observe(seen: readonly SeenMemcg[], atMs: number, signal: AbortSignal): Promise<void>;
   /** What the last look knows of the memcg's page cache, of which there are `filePages`; undefined where it does not know. Costs no kernel work. */
   readPageCache(memcg: Memcg, filePages: number): ReadPageCache | undefined;
+  /** Pages of the memcg's page cache, of which there are `filePages`, that page tables map; undefined where it does not know. */
+  mappedPages(memcg: Memcg, filePages: number): number | undefined;
   /** Watches what a run that begins now takes of page cache that was read within `idleMs`; undefined where it cannot tell. */
   watchReads(memcg: Memcg, idleMs: number): ReadLosses | undefined;
   /** Forgets all ages: nothing was seen for a while. */

@@ -3,6 +3,8 @@ import type { Capabilities } from '../kernel/capabilities.js';
 import type { Clock } from '../kernel/clock.js';
 import type { Kernel } from '../kernel/kernel.js';
 import type { Log } from '../log.js';
+import { isAtLeast, parseKernelRelease } from '../kernel/kernel-release.js';
+import { MappedWitness } from './mapped-witness.js';
 import type { Tracker, TrackerName } from './tracker.js';
 import { DamonTracker } from './damon-tracker.js';
 import { IdlePageTracker } from './idle-page-tracker.js';
@@ -23,7 +25,14 @@ export interface TrackerSurroundings {
 }
 
 /** Share of the budget for watching that the witness of reads may have. */
-const witnessShare = 0.5;
+const witnessShare = 0.4;
+/** The same for that of mapped page cache. */
+const mappedShare = 0.2;
+
+/** Whether agings promote only what they find in use a second time (Linux 6.14 and later). */
+function promotesAtSecondSight({ kernelRelease }: Capabilities): boolean {
+  return isAtLeast(parseKernelRelease(kernelRelease), 6, 14);
+}
 
 /** The tracker of a name, not started yet. */
 export function createTracker(name: TrackerName, surroundings: TrackerSurroundings): Tracker {
@@ -31,10 +40,11 @@ export function createTracker(name: TrackerName, surroundings: TrackerSurroundin
 }
 
 const makers: Readonly<Record<TrackerName, (surroundings: TrackerSurroundings) => Tracker>> = {
-  mglru: ({ kernel, clock, log, cpuPercent, periodMs }) => {
+  mglru: ({ kernel, clock, capabilities, log, cpuPercent, periodMs }) => {
     const { pageFrames } = kernel;
     const witness = new KernelFlagsWitness({ pageFrames, clock, periodMs, cpuPercent: cpuPercent * witnessShare });
-    return new MglruTracker(periodMs, witness, log);
+    const mapped = new MappedWitness({ kernel, clock, periodMs, cpuPercent: cpuPercent * mappedShare });
+    return new MglruTracker(periodMs, witness, log, promotesAtSecondSight(capabilities) ? mapped : undefined);
   },
   'idle-page': (surroundings) => new IdlePageTracker(surroundings),
   damon: (surroundings) => new DamonTracker(surroundings),

@@ -97,6 +97,8 @@ export interface SwapInterface {
 export interface ProcessInterface {
   /** Address ranges whose pages are swapped out, found in pagemap, lowest first. Ends at once when the process is gone. */
   swappedRanges(pid: number): AsyncIterable<AddressRange>;
+  /** Bytes of page cache that page tables of the process show as used since their accessed bits were cleared; 0 when it is gone. Throws KERNEL_REFUSED. */
+  referencedFileBytes(pid: number): Promise<number>;
   /** Reads a range through /proc/PID/mem so that its pages are mapped again. Answers the bytes read: fewer when the process goes away or the range is unmapped. */
   populate(pid: number, range: AddressRange): Promise<number>;
 }

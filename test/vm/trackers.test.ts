@@ -127,7 +127,7 @@ void it('page cache that is used through read(2) stays young beside some that is
     const hot = await fileAges(memcgs[0]);
     t.diagnostic(`hot, MiB by column: ${hot.map((size) => size.toFixed(1)).join(' ')}`);
     assertAtMost('MiB of the hot set idle for 2 periods or longer', idleFor(hot, 2), setMib * 0.2);
-    assert.match(await cat(`${daemon.mountPoint}/coldpgs/capabilities`), /^read_witness: kpageflags$/m);
+    assert.match(await cat(`${daemon.mountPoint}/coldpgs/capabilities`), /^read_witness: kpageflags/m);
   } finally {
     for (const workload of workloads) await workload.stop();
     for (const memcg of memcgs) await memcg.remove();
