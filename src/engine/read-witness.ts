@@ -120,8 +120,9 @@ export class KernelFlagsWitness implements ReadWitness {
     const sample = this.#sample;
     for (let index = 0; index < sample.known.length; index++) {
       if (sample.owner[index] !== owner || (sample.known[index]! & known.there) === 0) continue;
-      const isRead = (sample.known[index]! & known.readAgain) !== 0;
-      const young = isRead && this.#looks.idleMs(sample.readAge[index]!).idleAtLeastMs < idleMs;
+      // A page comes in by its first read; one that was there already when it was first looked at may have come long ago.
+      const isReadKnown = (sample.known[index]! & known.readAgain) !== 0 || sample.arrivalAge[index]! < oldestAge;
+      const young = isReadKnown && this.#looks.idleMs(sample.readAge[index]!).idleAtLeastMs < idleMs;
       yield { pfn: pfnAt(sample, index), young };
     }
   }
