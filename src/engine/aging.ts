@@ -8,6 +8,8 @@ import type { AgingBudget } from './aging-budget.js';
 import type { Census } from './census.js';
 import { agingIntervalMs } from './coldness.js';
 
+import { inSlices } from './slices.js';
+
 /** What the aging clock must know of the engine around it. */
 export interface AgingSurroundings {
   /** The scan period in milliseconds; 0 is off. */
@@ -47,7 +49,7 @@ const offNapMs = 3_600_000;
 const shortestNapMs = 200;
 /** Agings and looks may come early by this share of their interval, so that several fall together. */
 const early = 0.05;
-/** Memcgs that are aged once a look may come earlier by this share, once: from then on they are aged right after what agings clear was looked at. */
+/** Few memcgs that are aged once a look come earlier by up to this share, once: from then on they are aged right after what agings clear was looked at. */
 const earlyWithLook = 0.5;
 /** Agings at most in one go while more are due: those that are left follow with the next ones, and keep that distance from then on. */
 const fewestAtOnce = 32;
@@ -113,7 +115,7 @@ export class Aging {
     const lookIntervalMs = periodMs * this.budget.stretch;
     const lookIsDue = this.clock.nowMs() >= this.#nextLookMs - lookIntervalMs * early;
     if (lookIsDue) await this.budget.spend(async () => this.surroundings.beforeAgings?.(this.clock.nowMs(), signal));
-    let napMs = await this.budget.spend(() => this.#ageDue(signal, lookIsDue ? earlyWithLook : early));
+    let napMs = await this.budget.spend(() => this.#ageDue(signal, lookIsDue));
     if (lookIsDue) {
       const startMs = this.clock.nowMs();
       await this.budget.spend(() => this.#look(signal));
@@ -128,10 +130,10 @@ export class Aging {
     const listed = await this.kernel.lruGen.read();
     const atMs = this.clock.nowMs();
     const before = this.#aged;
-    this.#aged = new Map();
-    for (const memcg of listed) {
+    const aged = new Map<string, Aged>();
+    await inSlices(listed, (memcg) => {
       this.census.note(memcg, atMs, this.#intervalMs(memcg.path) * 0.45);
-      if (memcg.id === OFFLINE_ID) continue;
+      if (memcg.id === OFFLINE_ID) return;
       for (const { node, generations } of memcg.nodes) {
         const youngest = generations.at(-1);
         if (!youngest) continue;
@@ -139,7 +141,7 @@ export class Aging {
         const known = before.get(key);
         const same = known?.youngestSeq === youngest.seq ? known : undefined;
         const pages = generations.map(({ anonPages, filePages }) => anonPages + filePages);
-        this.#aged.set(key, {
+        aged.set(key, {
           id: memcg.id,
           path: memcg.path,
           node,
@@ -151,16 +153,19 @@ export class Aging {
           quiet: same?.quiet,
         });
       }
-    }
+    });
+    this.#aged = aged;
     this.census.keepOnly(listed);
     await this.surroundings.onLook(listed, atMs, signal);
-    for (const aged of this.#aged.values()) if (aged.quiet?.seq !== aged.youngestSeq) aged.quiet = undefined;
+    for (const one of aged.values()) if (one.quiet?.seq !== one.youngestSeq) one.quiet = undefined;
   }
 
   /** Answers the milliseconds until more is due. */
-  async #ageDue(signal: AbortSignal, mayBeEarly = early): Promise<number> {
+  async #ageDue(signal: AbortSignal, withLook = false): Promise<number> {
     const nowMs = this.clock.nowMs();
+    const lookIntervalMs = this.surroundings.periodMs() * this.budget.stretch;
     const due: Aged[] = [];
+    const nearlyDue: Aged[] = [];
     let napMs = Infinity;
     let perMs = 0;
     for (const aged of this.#aged.values()) {
@@ -168,9 +173,10 @@ export class Aging {
       const intervalMs = this.#intervalMs(aged.path);
       perMs += 1 / intervalMs;
       const untilDueMs = aged.bornMs + intervalMs - nowMs;
-      const earlyShare = intervalMs <= this.surroundings.periodMs() * this.budget.stretch ? mayBeEarly : early;
-      if (untilDueMs > intervalMs * earlyShare) napMs = Math.min(napMs, untilDueMs);
-      else if (this.surroundings.isBusy(aged.path)) napMs = Math.min(napMs, busyRetryMs);
+      if (untilDueMs > intervalMs * early) {
+        napMs = Math.min(napMs, untilDueMs);
+        if (intervalMs <= lookIntervalMs && untilDueMs <= intervalMs * earlyWithLook) nearlyDue.push(aged);
+      } else if (this.surroundings.isBusy(aged.path)) napMs = Math.min(napMs, busyRetryMs);
       else due.push(aged);
     }
     const sliceMs = Math.min(1000, Math.max(shortestNapMs, this.surroundings.periodMs() * early));
@@ -179,6 +185,8 @@ export class Aging {
       due.sort((one, other) => one.bornMs - other.bornMs);
       napMs = Math.min(napMs, sliceMs);
     }
+    const joining = nearlyDue.filter(({ path }) => !this.surroundings.isBusy(path));
+    if (withLook && due.length + joining.length <= fewestAtOnce) due.push(...joining);
     await this.#age(due.slice(0, atOnce), signal);
     return napMs;
   }

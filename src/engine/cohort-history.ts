@@ -55,6 +55,7 @@ export function beginHistory(
  * - What was folded into another generation keeps its history there.
  * - Generations from the youngest of the look before on hold what was used between their birth and the next one's.
  * - More pages in an older generation came there since the look before: page cache just read, or pages that the kernel spared because they are in use.
+ *   Where more than that left the same generation meanwhile, they are taken for pages that were there.
  * - Fewer: as many as left the memcg were freed or evicted, without regard to age; the rest was used again, and joined the youngest. Those that were
  *   idle the shortest are used again first.
  */
@@ -73,16 +74,14 @@ export function continueHistory(
   const fresh = before.maxSeq - bounds.minSeq;
   const older = withDrainsMoved(foldedInto(before, bounds.minSeq, fresh), counts);
   const allBefore = before.generations.reduce((sum, cohorts) => sum + pagesOf(cohorts), 0);
-  const hidden = type === 'file' ? hiddenArrivals(before, older, counts, born, atMs) : [];
   const share = leavingShare(older, counts, allBefore);
   const lists = counts.map((count, index): readonly Cohort[] => {
     const toMs = born[index + 1] ?? atMs;
     const had = older[index];
     if (had !== undefined) {
-      const came = hidden[index] ?? 0;
       const left = Math.floor(Math.max(0, pagesOf(had) - count) * share);
       const alike = withoutShare(had, left);
-      const stayed = withoutShortestIdle(alike, pagesOf(alike) - count + came);
+      const stayed = withoutShortestIdle(alike, pagesOf(alike) - count);
       return capped([...stayed, ...cohortOf(count - pagesOf(stayed), before.atMs, atMs)]);
     }
     if (index > fresh) return cohortOf(count, born[index] ?? atMs, toMs);
@@ -126,9 +125,6 @@ export function withUsed(history: CohortHistory, pages: number, fromMs: number, 
 export function pagesOf(cohorts: readonly Cohort[]): number {
   return cohorts.reduce((sum, cohort) => sum + cohort.pages, 0);
 }
-
-/** The share of the time between two looks within which an aging has followed the first at once. */
-const shortlyAfter = 0.1;
 
 /** The kernel counts in ticks of up to 10 ms, and a long listing takes its time. */
 const birthToleranceMs = 2000;
@@ -184,35 +180,6 @@ function leavingShare(older: readonly (readonly Cohort[])[], counts: readonly nu
   if (leaving <= 0) return 0;
   const lost = older.reduce((sum, cohorts, index) => sum + Math.max(0, pagesOf(cohorts) - (counts[index] ?? 0)), 0);
   return Math.min(1, leaving / lost);
-}
-
-/**
- * Page cache that came into a generation while more than that left it for the youngest. Where an aging came right after the look before, what the
- * youngest of then grew by is what that aging found in use: the older generations lost so much, and what they seem to have lost less came new. The kernel puts it
- * into the second oldest, or the oldest.
- */
-function hiddenArrivals(
-  before: CohortHistory,
-  older: readonly (readonly Cohort[])[],
-  counts: readonly number[],
-  born: readonly number[],
-  atMs: number,
-): number[] {
-  const agedMs = born[older.length + 1];
-  const young = pagesOf(before.generations.at(-1) ?? []);
-  const isLatest = older.length === counts.length - 2;
-  if (!isLatest || agedMs === undefined || agedMs - before.atMs > (atMs - before.atMs) * shortlyAfter) return [];
-  const changes = older.map((cohorts, index) => (counts[index] ?? 0) - pagesOf(cohorts));
-  const usedAgain = Math.max(0, (counts[older.length] ?? 0) - young);
-  const seen = changes.reduce((sum, change) => sum + Math.max(0, change), 0);
-  let left = changes.reduce((sum, change) => sum + change, 0) + usedAgain - seen;
-  const hidden: number[] = [];
-  for (const index of [1, 0]) {
-    if (older[index] === undefined || left <= 0) continue;
-    hidden[index] = Math.min(left, (counts[index] ?? 0) - Math.max(0, changes[index] ?? 0));
-    left -= hidden[index];
-  }
-  return hidden;
 }
 
 /** Takes pages away from all cohorts alike. */

@@ -356,7 +356,7 @@ export class Engine {
   }
 
   async #look(listed: readonly LruGenMemcg[], atMs: number, signal: AbortSignal): Promise<void> {
-    const seen = this.#identities.identify(listed, atMs, (one) => this.#aging.quietUntilMs(one));
+    const seen = await this.#identities.identify(listed, atMs, (one) => this.#aging.quietUntilMs(one));
     this.#sweep();
     this.kidled.keepOnly(seen, this.isLive);
     await this.kidled.look(seen, atMs, signal);

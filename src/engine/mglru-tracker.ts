@@ -15,6 +15,7 @@ import type { PageType } from './eviction.js';
 import type { MappedWitness } from './mapped-witness.js';
 import type { ReadLosses } from './read-losses.js';
 import { withReads } from './read-page-cache.js';
+import { inSlices } from './slices.js';
 import type { IdleCohort, ReadWitness, SeenMemcg, Tracker } from './tracker.js';
 
 /** One node of a memcg as the tracker knows it. */
@@ -98,11 +99,11 @@ export class MglruTracker implements Tracker {
     const lookMs = Math.max(atMs, this.#lastLookMs);
     const histories = new Map<bigint, MemcgHistory>();
     const empty = new Set<bigint>();
-    for (const one of seen) {
+    await inSlices(seen, (one) => {
       const { inode } = one.memcg;
       if (isEmpty(one.listed.nodes)) empty.add(inode);
       else histories.set(inode, this.#look(one, lookMs));
-    }
+    });
     this.#histories = histories;
     this.#empty = empty;
     this.#lastLookMs = lookMs;

@@ -72,13 +72,30 @@ void t.test('sets that came at different times keep their ages, however often th
 void t.test('page cache that was read once ages from when it came, wherever the kernel puts it', async (t) => {
   for (const release of ['6.12.0', '7.2.0']) {
     const it = await world({ release, newCacheIsOld: true });
-    it.machine.file('/test', { mib: 32, access: 'mapped', touchedEveryMs: 500 });
+    it.machine.anon('/test', { mib: 32, touchedEveryMs: 500 });
     await it.periods(30);
     it.machine.file('/test', { mib: 8 });
     await it.periods(4);
     t.equal(columns(cohortsOf(it))[1], pages(8), release);
   }
 });
+
+void t.test(
+  'at most two periods too old where it came among mapped page cache that was just leaving for the youngest',
+  async (t) => {
+    const it = await world({ release: '6.12.0', newCacheIsOld: true });
+    it.machine.file('/test', { mib: 32, access: 'mapped', touchedEveryMs: 500 });
+    await it.periods(30);
+    it.machine.file('/test', { mib: 8 });
+    await it.periods(20);
+    const ages = cohortsOf(it).map((one) => [agePeriodsOf(one, periodMs), one.pages]);
+    t.same(
+      ages.filter(([age = 0]) => age >= 18 && age <= 22).map(([, count]) => count),
+      [pages(8)],
+      JSON.stringify(ages),
+    );
+  },
+);
 
 void t.test('what an eviction showed to be in use is young, for a while', async (t) => {
   const it = await world();
