@@ -15,6 +15,12 @@ export interface MappedSurroundings {
 /** So few pages are not worth a walk. */
 const fewPages = 256;
 
+/** For so many looks a memcg is taken to use as much as when it was last looked at: others have their turn meanwhile. */
+const looksBelieved = 4;
+
+/** A look is to be one moment, however large the budget: at most so much of a period, in percent. */
+const mostPercent = 5;
+
 /**
  * Mapped page cache in use that agings do not promote. From 6.14 on an aging that finds a page used for the first time only sets PG_referenced
  * (folio_update_gen in mm/vmscan.c), and folding the oldest generation, in the same aging, clears it again: what has come into the oldest
@@ -38,12 +44,13 @@ export class MappedWitness {
   ): Promise<void> {
     const { clock, cpuPercent } = this.surroundings;
     this.#look++;
-    this.#usedPages = new Map();
     const worth = seen.filter((one) => (mappedPages(one) ?? 0) - youngFilePages(one) > fewPages);
     const lookedAt = (one: SeenMemcg): number => this.#lookedAt.get(one.memcg.inode) ?? 0;
     worth.sort((one, other) => lookedAt(one) - lookedAt(other));
     this.#lookedAt = new Map(worth.map((one) => [one.memcg.inode, lookedAt(one)]));
-    const budgetMs = (this.surroundings.periodMs() * cpuPercent) / 100;
+    for (const inode of this.#usedPages.keys())
+      if (this.#look - (this.#lookedAt.get(inode) ?? 0) > looksBelieved) this.#usedPages.delete(inode);
+    const budgetMs = (this.surroundings.periodMs() * Math.min(cpuPercent, mostPercent)) / 100;
     let spentMs = 0;
     for (const one of worth) {
       if (signal.aborted || spentMs > budgetMs) return;
@@ -55,7 +62,7 @@ export class MappedWitness {
     }
   }
 
-  /** Pages of the memcg's mapped page cache that were used between the last two agings; undefined where it did not look. */
+  /** Pages of the memcg's mapped page cache that are used from one aging to the next; undefined where it did not look lately. */
   usedPages({ inode }: Memcg): number | undefined {
     return this.#usedPages.get(inode);
   }

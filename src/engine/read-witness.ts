@@ -27,6 +27,8 @@ const firstFrames = 64 * 1024;
 /** The sample is halved when it costs so many times its budget, and doubled when it costs as little of it. */
 const tooDear = 1.3;
 const cheap = 0.3;
+/** A look is to be one moment, however large the budget: at most so much of a period, in percent. */
+const mostPercent = 5;
 /** Blocks looked at before others have their turn. */
 const blocksAtOnce = 16;
 /** Looks that follow each other sooner than so many of a period are one. */
@@ -129,7 +131,7 @@ export class KernelFlagsWitness implements ReadWitness {
 
   /** Makes the sample as large as its budget allows by what a look took. */
   #fitSample(spentMs: number): void {
-    const budgetMs = (this.surroundings.periodMs() * this.surroundings.cpuPercent) / 100;
+    const budgetMs = (this.surroundings.periodMs() * Math.min(this.surroundings.cpuPercent, mostPercent)) / 100;
     const { stride } = this.#sample;
     const frames = this.#frameCount / stride;
     if (spentMs > budgetMs * tooDear && frames / 2 >= fewestFrames) this.#resample(stride * 2);

@@ -50,6 +50,9 @@ void t.test('stays within its budget, and looks at each in its turn', async (t) 
   const seen = [seenMemcg(memcg, { file: 4000 }), seenMemcg(other, { file: 4000 })];
   for (let look = 0; look < 4; look++) await it.witness.observe(seen, () => 4000, never());
   t.strictSame(it.looked, [0, 1, 0, 1]);
+  t.equal(it.witness.usedPages(memcg), 1, 'what it saw in the look before is believed meanwhile');
+  await it.witness.observe([seenMemcg(other, { file: 4000 })], () => 4000, never());
+  t.equal(it.witness.usedPages(memcg), undefined, 'a memcg that is gone is forgotten');
 });
 
 void t.test('the mglru tracker makes young what agings missed', async (t) => {
