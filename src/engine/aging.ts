@@ -32,10 +32,10 @@ interface Aged {
   youngestSeq: bigint;
   /** When its youngest generation was made, or would have been, had it been worth it. */
   bornMs: number;
-  /** Pages in all generations, and in the two that cannot be evicted yet. */
+  /** Pages in all generations, and in all but the oldest. */
   pages: number;
-  youngPages: number;
-  /** CPU time used when it was last aged without young pages; undefined before. */
+  youngerPages: number;
+  /** CPU time used when it was last aged with all pages in the oldest; undefined before. */
   cpuUsageUs: number | undefined;
   /** Nothing of it ran between the birth of that generation and then. */
   quiet: { readonly seq: bigint; readonly untilMs: number } | undefined;
@@ -104,7 +104,8 @@ export class Aging {
 
   /** Until when nothing of a memcg ran since its last aging; undefined where it is not known to have rested. */
   quietUntilMs({ id, path, nodes }: LruGenMemcg): number | undefined {
-    const quiet = nodes.map(({ node }) => this.#aged.get(keyOf(id, path, node))?.quiet?.untilMs);
+    const aged = nodes.map(({ node }) => this.#aged.get(keyOf(id, path, node)));
+    const quiet = aged.filter((one) => one && one.pages > 0).map((one) => one?.quiet?.untilMs);
     return quiet.length > 0 && quiet.every((ms) => ms !== undefined) ? Math.min(...quiet) : undefined;
   }
 
@@ -118,8 +119,14 @@ export class Aging {
     let napMs = await this.budget.spend(() => this.#ageDue(signal, lookIsDue));
     if (lookIsDue) {
       const startMs = this.clock.nowMs();
-      await this.budget.spend(() => this.#look(signal));
-      this.#nextLookMs = Math.max(this.#nextLookMs, startMs + lookIntervalMs);
+      // Set before the look: a period that is written meanwhile sets it anew.
+      this.#nextLookMs = startMs + lookIntervalMs;
+      try {
+        await this.budget.spend(() => this.#look(signal));
+      } catch (failure) {
+        this.#nextLookMs = startMs;
+        throw failure;
+      }
       this.budget.endRound();
       napMs = await this.budget.spend(() => this.#ageDue(signal));
     }
@@ -148,7 +155,7 @@ export class Aging {
           youngestSeq: youngest.seq,
           bornMs: Math.max(atMs - youngest.ageMs, same?.quiet?.seq === youngest.seq ? same.quiet.untilMs : -Infinity),
           pages: sumOf(pages),
-          youngPages: sumOf(pages.slice(-2)),
+          youngerPages: sumOf(pages.slice(1)),
           cpuUsageUs: same?.cpuUsageUs,
           quiet: same?.quiet,
         });
@@ -212,11 +219,12 @@ export class Aging {
   }
 
   /**
-   * Whether an aging would find nothing: all pages of the memcg are where they can be evicted, and none of its tasks ran since it was last
-   * aged. Its borders get older by themselves.
+   * Whether an aging would find and change nothing: all pages of the memcg are in its oldest generation, and none of its tasks ran since it was last
+   * aged. Its borders get older by themselves. (In the oldest, not just where they can be evicted: before 6.16 the kernel turns to page cache where
+   * the oldest has no anonymous page.)
    */
   async #rests(aged: Aged): Promise<boolean> {
-    if (aged.youngPages > 0) return false;
+    if (aged.youngerPages > 0) return false;
     const nowMs = this.clock.nowMs();
     const cpuUsageUs = await this.kernel.memcgs.cpuUsageUs(aged.path).catch(() => undefined);
     if (cpuUsageUs !== undefined && cpuUsageUs === aged.cpuUsageUs) {

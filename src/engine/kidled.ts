@@ -106,8 +106,9 @@ export class Kidled {
     this.#accounts.admit(seen.map(({ memcg }) => memcg));
     const period = { periodMs: this.surroundings.periodMs(), pageBytes: this.kernel.pageBytes };
     await this.tracker.observe(seen, atMs, signal);
+    if (this.surroundings.periodMs() === 0) return this.tracker.forget();
     await this.#footprints.refresh(withPagesBelow(seen), this.surroundings.statBudgetMs(), signal);
-    if (signal.aborted || period.periodMs === 0) return;
+    if (signal.aborted) return;
     const childrenOf = childrenByPath(withPagesBelow(seen));
     const results: RoundResult[] = [];
     await inSlices(seen, ({ memcg, listed }) => {
@@ -120,8 +121,6 @@ export class Kidled {
           : undefined;
       results.push({ memcg, histogram, buckets });
     });
-    // A period that was written meanwhile has begun another round.
-    if (period.periodMs !== this.surroundings.periodMs()) return;
     this.#accounts.endRound(results, {
       pages: (this.#scanTarget & scanTargetBits.pages) !== 0,
       slab: (this.#scanTarget & scanTargetBits.slab) !== 0,

@@ -5,6 +5,9 @@ import type { ReadLosses } from './read-losses.js';
 /** What one eviction command may take at most, whatever batch says, so that a run can be stopped: 256 MiB. */
 export const largestStepPages = 65_536;
 
+/** A batch of the kernel's. A generation with fewer pages is not worth another wait, nor a command for fewer its trip. */
+export const fewPages = 64;
+
 export interface ReclaimRequest {
   readonly memcg: Memcg;
   readonly agePeriods: number;
@@ -30,6 +33,9 @@ export interface Run {
   readonly reads: ReadLosses | undefined;
   /** Swap cache of the memcg when the run began. */
   swapCachedPages: number;
+  /** Whether what is sent to swap is there at once: all swap is zram, or the last command's pages went to zswap. */
+  onZram: boolean;
+  writesAtOnce: boolean;
   readonly shortfalls: string[];
 }
 
@@ -44,6 +50,8 @@ export function startRun(request: ReclaimRequest, pageBytes: number, signal: Abo
     waitedMs: 0,
     reads,
     swapCachedPages: 0,
+    onZram: false,
+    writesAtOnce: false,
     shortfalls: [],
   };
 }

@@ -119,6 +119,7 @@ function boundKidled({ name, mode, render, apply }: KidledFile, { engine }: Surr
 /** Bound to the memcg that is there now: once it is gone the file says so, even when another memcg has taken the path. */
 function boundMemcg(file: MemcgFile, memcg: Memcg, surroundings: Surroundings): ControlFile {
   const { engine, modes } = surroundings;
+  const { onChange } = file;
   const stillThere = (): void => {
     if (!engine.isLive(memcg)) throw gone();
   };
@@ -134,6 +135,7 @@ function boundMemcg(file: MemcgFile, memcg: Memcg, surroundings: Surroundings): 
       stillThere();
       return file.apply(memcg, text, surroundings, context);
     },
+    ...(onChange && { onChange: (listener: () => void) => onChange(memcg, surroundings, listener) }),
   };
 }
 

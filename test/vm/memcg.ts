@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'n
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from './eventually.js';
 
-const cgroupRoot = '/sys/fs/cgroup';
+/** The hierarchy that has the memory controller: v1's where the machine has one, else v2. */
+const cgroupRoot = existsSync('/sys/fs/cgroup/memory') ? '/sys/fs/cgroup/memory' : '/sys/fs/cgroup';
 export const pageBytes = 4096;
 let made = 0;
 
@@ -28,7 +29,7 @@ export class Memcg {
 
   /** Makes a memcg below this one, with a memory controller of its own. */
   makeChild(name: string): Memcg {
-    writeFileSync(this.file('cgroup.subtree_control'), '+memory');
+    if (existsSync(this.file('cgroup.subtree_control'))) this.write('cgroup.subtree_control', '+memory');
     const child = new Memcg(`${this.path}/${name}`);
     this.#children.push(child);
     return child;
@@ -103,7 +104,7 @@ export class Memcg {
   /**
    * Resolves when all that is in the memcg now and stays unused is proven idle for `idleMs`: the first aging sees the use by which it
    * came in, two more make its generation one that may be evicted. An aging may come a twentieth of a period early. A memcg of which nothing
-   * runs is not aged once all of it may be evicted: then its borders must be old enough, and it must have been watched that long.
+   * runs is not aged once all of it is in the oldest generation: then its borders must be old enough, and it must have been watched that long.
    */
   async cold(idleMs = 1000): Promise<void> {
     const from = this.youngestGeneration();
@@ -112,17 +113,17 @@ export class Memcg {
       const generations = this.generations();
       if ((generations.at(-1)?.seq ?? 0) >= from + 3 && performance.now() - startMs >= idleMs * 2) return true;
       const border = generations.at(-2);
-      const young = generations.slice(-2).reduce((sum, { pages }) => sum + pages, 0);
-      return young === 0 && border && border.ageMs >= idleMs && performance.now() - startMs >= idleMs * 2.5;
+      const younger = generations.slice(1).reduce((sum, { pages }) => sum + pages, 0);
+      return younger === 0 && border && border.ageMs >= idleMs && performance.now() - startMs >= idleMs * 2.5;
     });
     await sleep(500);
   }
 
-  /** Kills what runs inside and removes it, children first. May be called when it is gone already. */
+  /** Kills what runs inside (where the kernel can: cgroup v2) and removes it, children first. May be called when it is gone already. */
   async remove(): Promise<void> {
     for (const child of this.#children) await child.remove();
     if (!existsSync(this.folder)) return;
-    this.write('cgroup.kill', '1');
+    if (existsSync(this.file('cgroup.kill'))) this.write('cgroup.kill', '1');
     await eventually(`${this.path} to be removed`, () => {
       try {
         rmdirSync(this.folder);

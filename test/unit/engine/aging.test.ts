@@ -173,15 +173,22 @@ void t.test('a memcg without a page is not aged', async (t) => {
   t.same(of(agings, '/empty'), []);
 });
 
-void t.test('a memcg of which nothing runs is aged until all of it can be evicted, and then left alone', async (t) => {
-  const { it, agings } = await watched();
-  it.machine.anon('/test', { mib: 8 });
-  await it.periods(40);
-  t.same(of(agings, '/test'), ['10', '20', '30'], 'twice, and once more to be sure that nothing ran meanwhile');
-  it.engine.global.mode = 2;
-  await it.reclaim('/test', 2);
-  t.equal(it.ledger('/test')['anon swap out'], pages(8), 'its borders get older all the same');
-});
+void t.test(
+  'a memcg of which nothing runs is aged until all of it is where eviction begins, and then left alone',
+  async (t) => {
+    const { it, agings } = await watched();
+    it.machine.anon('/test', { mib: 8 });
+    await it.periods(40);
+    t.same(
+      of(agings, '/test'),
+      ['10', '20', '30', '40'],
+      'three times, and once more to be sure that nothing ran meanwhile',
+    );
+    it.engine.global.mode = 2;
+    await it.reclaim('/test', 2);
+    t.equal(it.ledger('/test')['anon swap out'], pages(8), 'its borders get older all the same');
+  },
+);
 
 void t.test('any threshold comes true for a memcg that rests', async (t) => {
   for (const agePeriods of [1, 2, 7, 255]) {
