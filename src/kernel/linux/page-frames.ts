@@ -1,7 +1,7 @@
 import { systemErrno } from '../../errors.js';
 import type { PageFrameInterface } from '../kernel.js';
 import { FRAME_ENTRY_BYTES, type PageFrames } from '../page-frames.js';
-import { readBytesAt, readBytesAtSync } from './kernel-file.js';
+import { OpenKernelFile, readBytesAt } from './kernel-file.js';
 import type { KernelPaths } from './paths.js';
 import { kernelRefused } from './refusal.js';
 
@@ -13,7 +13,13 @@ const MOST_FRAMES = 2 ** 40;
 
 /** /proc/kpageflags and /proc/kpagecgroup: what they say of one frame may be a moment apart. */
 export class LinuxPageFrames implements PageFrameInterface {
-  constructor(private readonly paths: KernelPaths) {}
+  readonly #flags: OpenKernelFile;
+  readonly #memcgs: OpenKernelFile;
+
+  constructor(private readonly paths: KernelPaths) {
+    this.#flags = new OpenKernelFile(paths.kpageflags);
+    this.#memcgs = new OpenKernelFile(paths.kpagecgroup);
+  }
 
   async obstacle(): Promise<string | undefined> {
     const entry = new Uint8Array(FRAME_ENTRY_BYTES);
@@ -49,10 +55,16 @@ export class LinuxPageFrames implements PageFrameInterface {
 
   async read(firstPfn: number, into: PageFrames): Promise<number> {
     const position = firstPfn * FRAME_ENTRY_BYTES;
-    const bytesAt = into.capacity <= FEW_FRAMES ? readBytesAtSync : readBytesAt;
+    const few = into.capacity <= FEW_FRAMES;
+    const { kpageflags, kpagecgroup } = this.paths;
     try {
-      const flagBytes = await bytesAt(this.paths.kpageflags, into.flagBytes, position);
-      const memcgBytes = await bytesAt(this.paths.kpagecgroup, into.memcgBytes.subarray(0, flagBytes), position);
+      const flagBytes = few
+        ? this.#flags.readAt(into.flagBytes, position)
+        : await readBytesAt(kpageflags, into.flagBytes, position);
+      const memcgRoom = into.memcgBytes.subarray(0, flagBytes);
+      const memcgBytes = few
+        ? this.#memcgs.readAt(memcgRoom, position)
+        : await readBytesAt(kpagecgroup, memcgRoom, position);
       return Math.floor(Math.min(flagBytes, memcgBytes) / FRAME_ENTRY_BYTES);
     } catch (refusal) {
       throw kernelRefused(`Cannot read ${this.paths.kpageflags} and ${this.paths.kpagecgroup}.`, refusal);
