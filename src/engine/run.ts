@@ -1,5 +1,6 @@
 import type { Memcg } from '../kernel/kernel.js';
 import type { PageType } from './eviction.js';
+import type { ReadLosses } from './read-losses.js';
 
 /** What one eviction command may take at most, whatever batch says, so that a run can be stopped: 256 MiB. */
 export const largestStepPages = 65_536;
@@ -28,6 +29,8 @@ export interface Run {
   evictionMs: number;
   /** Time waited for grace and probes. */
   waitedMs: number;
+  /** What it takes of page cache that is in use through read(2); undefined where none was seen in use, or nothing can tell. */
+  readonly reads: ReadLosses | undefined;
   /** Swap cache of the memcg when the run began. */
   swapCachedPages: number;
   /** Whether what is sent to swap is there at once: all swap is zram, or the last command's pages went to zswap. */
@@ -39,7 +42,7 @@ export interface Run {
 }
 
 /** A run that has done nothing yet. */
-export function startRun(request: ReclaimRequest, pageBytes: number, signal: AbortSignal): Run {
+export function startRun(request: ReclaimRequest, pageBytes: number, signal: AbortSignal, reads?: ReadLosses): Run {
   return {
     request,
     signal,
@@ -47,6 +50,7 @@ export function startRun(request: ReclaimRequest, pageBytes: number, signal: Abo
     freedPages: 0,
     evictionMs: 0,
     waitedMs: 0,
+    reads,
     swapCachedPages: 0,
     onZram: false,
     folded: false,

@@ -6,6 +6,8 @@ import { SimulatedLruGen, type LruGenHooks } from './lru-gen.js';
 import type { SimulatedMemcg } from './memcg.js';
 import { SimulatedMemcgs } from './memcgs.js';
 import { SimulatedMemory, SimulatedSwap } from './memory.js';
+import { noDamon, noIdlePages } from './no-such-interface.js';
+import { SimulatedPageFrames } from './page-frames.js';
 import { PageSet, type PageSetNature } from './page-set.js';
 import { SimulatedProcesses } from './processes.js';
 import { SimulatedSettings } from './settings.js';
@@ -45,6 +47,9 @@ export class SimulatedMachine {
       swap: new SimulatedSwap(world, this.#faults),
       processes: new SimulatedProcesses(world, this.#faults, options.populateMsPerMib ?? 0),
       settings: this.settings,
+      pageFrames: new SimulatedPageFrames(world),
+      idlePages: noIdlePages,
+      damon: noDamon,
     };
     this.memcg(own);
   }

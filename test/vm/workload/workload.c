@@ -8,8 +8,8 @@
  *     locked:16:0                 anonymous memory, mlocked
  *
  * Files must exist and be as large as the set. Prints "ready PID" when every set is in memory. On SIGUSR1 prints for each set
- *   TYPE MIB EVERY_MS resident PAGES lost PAGES gap MS
- * and then "end". `lost` counts the pages that were found missing when a set was about to be touched; `gap` is the longest
+ *   TYPE MIB EVERY_MS resident PAGES lost PAGES gap MS idle MS
+ * and then "end". `idle` is the time since the last use of the set began. `lost` counts the pages that were found missing when a set was about to be touched; `gap` is the longest
  * time since the last report that a page of the set may have gone untouched. Ends on SIGTERM.
  */
 #define _GNU_SOURCE
@@ -142,8 +142,8 @@ static void touch_again(struct set *set)
 static void report(void)
 {
 	for (struct set *set = sets; set < sets + set_count; set++) {
-		printf("%s %zu %ld resident %zu lost %zu gap %ld\n", set->type, set->mib, set->every_ms,
-		       set->pages - missing(set, 0, set->pages), set->lost, set->gap_ms);
+		printf("%s %zu %ld resident %zu lost %zu gap %ld idle %ld\n", set->type, set->mib, set->every_ms,
+		       set->pages - missing(set, 0, set->pages), set->lost, set->gap_ms, now_ms() - set->touched_ms);
 		set->gap_ms = 0;
 	}
 	printf("end\n");
