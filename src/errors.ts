@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'NO_SUCH_FILE'
   | 'TOO_MANY_OPEN'
   | 'MEMCG_GONE'
+  | 'LAST_STATE_ONLY'
   | 'CANCELLED'
   | 'KERNEL_REFUSED'
   | 'MEMORY_LIMIT'
@@ -20,6 +21,8 @@ export type ErrorCode =
   | 'LRU_GEN_LOCKED'
   | 'NO_MEMORY_CONTROLLER'
   | 'STATE_IN_USE'
+  | 'NO_SUPERVISOR'
+  | 'RELOAD_FAILED'
   | 'BAD_SETTING';
 
 /** The errno names coldpgs answers with; tree/errno.ts gives their Linux numbers. */

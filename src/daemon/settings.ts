@@ -4,6 +4,8 @@ import type { EngineSettings } from '../engine/engine.js';
 import { dialects } from '../files/dialect.js';
 import { transportChoices } from '../fuse/choose.js';
 
+export const defaultStateDir = '/var/lib/coldpgs';
+
 const wholeSeconds = 'must be whole seconds, 0 to 65535';
 
 const permissions = z
@@ -27,7 +29,7 @@ export const settingsSchema = z.strictObject({
   'state-dir': z
     .string()
     .min(1)
-    .default('/var/lib/coldpgs')
+    .default(defaultStateDir)
     .describe('where counters and controls are kept over a restart'),
   'keep-lru-gen': z.boolean().default(false).describe('leave MgLRU as it is, even when it is off'),
   dialect: z

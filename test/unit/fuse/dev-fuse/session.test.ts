@@ -257,7 +257,7 @@ function after(outcomes: Record<number, WriteOutcome>) {
     ...noContinuity,
     incarnation: 1,
     inheritedPollers: [42],
-    outcomeOf: (unique: number) => outcomes[unique],
+    inheritedWrites: new Map(Object.entries(outcomes).map(([unique, outcome]) => [Number(unique), outcome])),
     begun: (unique: number) => void told.push(`begun ${unique}`),
     ended: (unique: number, outcome: WriteOutcome) => void told.push(`ended ${unique} ${JSON.stringify(outcome)}`),
     answered: (unique: number) => void told.push(`answered ${unique}`),
