@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, constants, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { restartAfter } from './restart-policy.js';
+import { defaultRestartPolicy, restartAfter } from './restart-policy.js';
 import { type DaemonMessage, type Supervision, supervisionVariable, type SupervisorMessage } from './supervised.js';
 
 /** Milliseconds that a daemon has to hand its mount over before it is killed. */
@@ -29,7 +29,7 @@ export class Supervisor {
   /** `command` starts a daemon: a program and its arguments. */
   constructor(
     private readonly command: readonly [string, ...string[]],
-    private readonly mostCrashes?: number,
+    private readonly policy = defaultRestartPolicy,
   ) {}
 
   /** Starts the daemon, and starts it anew until one ends because it was meant to, or before it mounted. Resolves with that one's exit code. */
@@ -72,7 +72,7 @@ export class Supervisor {
     this.#daemon.on('message', (message: DaemonMessage) => this.#heard(message));
     this.#daemon.on('error', (failure) => this.#ended(`could not be started: ${failure.message}`, 1));
     this.#daemon.on('exit', (code, signal) => {
-      this.#ended(signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`, code ?? 1);
+      this.#ended(signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`, code);
     });
   }
 
@@ -82,22 +82,23 @@ export class Supervisor {
     else if (this.#device !== undefined) closeSync(this.#device);
   }
 
-  #ended(how: string, code: number): void {
+  /** `code` is null for a daemon that was ended by a signal. */
+  #ended(how: string, code: number | null): void {
     if (this.#daemon === undefined) return;
     this.#daemon = undefined;
     clearTimeout(this.#handingOver);
     const handedOver = this.#handingOver !== undefined;
     this.#handingOver = undefined;
     // Before it mounted: there is nothing to go on with, and it has said why.
-    if (this.#mountPoint === undefined) return this.#end(code);
+    if (this.#mountPoint === undefined) return this.#end(code ?? 1);
     if (this.#meant && code === 0) return this.#end(0);
-    if (this.#meant) return void this.#detach().then(() => this.#end(code));
+    if (this.#meant) return void this.#detach().then(() => this.#end(code ?? 0));
     if (handedOver) {
       this.#crashesAtMs.length = 0;
       return this.#start({ lastStateOnly: false, endOfLast: 'handed the mount over' });
     }
     this.#crashesAtMs.push(performance.now());
-    const { delayMs, lastStateOnly } = restartAfter(this.#crashesAtMs, this.mostCrashes);
+    const { delayMs, lastStateOnly } = restartAfter(this.#crashesAtMs, this.policy);
     setTimeout(() => {
       if (!this.#meant) this.#start({ lastStateOnly, endOfLast: how });
     }, delayMs);

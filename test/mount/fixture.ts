@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 import t from 'tap';
+import { compiled } from './compiled.js';
 import { transports } from './transports.js';
 
 /** A line that the demo server said. */
@@ -85,8 +86,8 @@ export class DemoServer {
     create?: 'create',
     script = 'demo-server.ts',
   ) {
-    const args = ['--import=@tapjs/typescript/import', `test/mount/${script}`, transport, mountPoint];
-    const env = { ...process.env, TS_NODE_TRANSPILE_ONLY: '1' };
+    const args = [compiled(`test/mount/${script}`), transport, mountPoint];
+    const env = { ...process.env, NODE_OPTIONS: '' };
     this.#process = spawn(process.execPath, [...args, create ?? ''], { env, stdio: ['pipe', 'pipe', 'inherit'] });
     this.ended = new Promise((resolve) => {
       this.#process.on('exit', (code, signal) => resolve(code ?? signal ?? 'SIGKILL'));
