@@ -86,7 +86,7 @@ start_qemu() {
   TMPDIR=$run exec setpriv --pdeathsig KILL "${emulator[@]}" \
     -nodefaults -no-user-config -display none -no-reboot \
     "${accelerator[@]}" -smp "$cpus" -m "$memory" \
-    -kernel "$1" -initrd "$2" -append "console=ttyS0 quiet panic=-1 cgroup_no_v1=all ${append[*]}" \
+    -kernel "$1" -initrd "$2" -append "console=ttyS0 quiet panic=-1 ${append[*]}" \
     -serial "file:$run/console" "${drives[@]}" -device virtio-serial-pci \
     -chardev "file,id=port1,path=$run/port1" -device virtserialport,chardev=port1,nr=1 \
     -chardev "file,id=port2,path=$run/port2" -device virtserialport,chardev=port2,nr=2 \

@@ -2,14 +2,16 @@ import { ColdpgsError, sentenceOf, systemErrno } from '../errors.js';
 import type { Clock } from '../kernel/clock.js';
 import type { Kernel, Memcg } from '../kernel/kernel.js';
 import type { LruGenMemcg } from '../kernel/lru-gen.js';
+import type { MemoryStat } from '../kernel/memory-stat.js';
 import { toText } from '../kernel/text.js';
 import type { Log } from '../log.js';
+import { safeAnonPages } from './anon-allowance.js';
 import { pagesUpTo } from './coldness.js';
 import type { Eviction } from './eviction.js';
 import type { Ledger } from './ledger.js';
 import { generationsOf } from './reclaim-plan.js';
-import type { Run } from './run.js';
-import { fewPages, type Vein } from './vein.js';
+import { fewPages, type Run } from './run.js';
+import type { Vein } from './vein.js';
 
 /** What a step freed, and the refaults of its type after it. */
 export interface Step {
@@ -17,8 +19,6 @@ export interface Step {
   readonly refaultPages: number;
 }
 
-/** What a swap device may take in one go as long as nothing was seen of it: 256 requests of 256 KiB. */
-const unseenInFlightPages = 16_384;
 /** How long writes to swap are waited for, and how often looked at. */
 const settleMs = 2000;
 const settleLookMs = 10;
@@ -43,8 +43,7 @@ export class EvictionSteps {
     if (vein.cold.type === 'file' || wanted <= 0) return this.#command(run, vein, vein.seq, wanted);
     const asked = Math.min(wanted, await this.#safeToAsk(run, vein));
     const step = await this.#command(run, vein, vein.seq, asked);
-    const gotAll = step.freedPages >= asked && (this.anonOnlyEviction || asked > fewPages);
-    if (gotAll || run.signal.aborted) return step;
+    if ((asked > 0 && step.freedPages >= asked) || run.signal.aborted) return step;
     const rest = await this.#takeWritten(run, vein, wanted - step.freedPages);
     return { freedPages: step.freedPages + rest.freedPages, refaultPages: rest.refaultPages };
   }
@@ -60,6 +59,12 @@ export class EvictionSteps {
   /** Anonymous pages of a memcg and its descendants that have a copy in swap and are in memory all the same. */
   async swapCachedPages({ path }: Memcg): Promise<number> {
     return (await this.kernel.memory.stat(path)).swapCachedBytes / this.kernel.pageBytes;
+  }
+
+  /** Whether all swap there is is compressed memory: what is sent there is there at once. */
+  async swapIsZram(): Promise<boolean> {
+    const devices = await this.kernel.swap.devices();
+    return devices.length > 0 && devices.every(({ name }) => name.startsWith('/dev/zram'));
   }
 
   /** Makes a new generation in some nodes of a memcg. What the kernel refuses is left as it is: the pages stay where they are. */
@@ -84,10 +89,14 @@ export class EvictionSteps {
    * oldest generation there is by then, clean and mapped nowhere: the kernel takes them first.
    */
   async #takeWritten(run: Run, vein: Vein, pages: number): Promise<Step> {
-    const writtenPages = await this.#settledPages(run);
+    const stat = await this.#settled(run);
+    if (this.#isWritten(stat)) vein.alongLeftPages = fewPages;
     const listed = await this.listed(run.request.memcg);
     const evictable = generationsOf(listed, vein.cold.node).slice(0, -2);
     const oldest = evictable.find((generation) => generation.anonPages >= fewPages);
+    const writtenPages = this.anonOnlyEviction
+      ? Math.floor(stat.swapCachedBytes / this.kernel.pageBytes)
+      : this.#cleanPages(run, stat);
     const asked = Math.min(pages, writtenPages, oldest?.anonPages ?? 0, run.leftPages, vein.leftPages);
     return this.#command(run, vein, oldest?.seq ?? vein.seq, asked < fewPages ? 0 : asked);
   }
@@ -106,8 +115,8 @@ export class EvictionSteps {
       run.leftPages -= step.freedPages + step.otherPages;
       run.freedPages += step.freedPages + step.otherPages;
       run.evictionMs += step.tookMs;
-      const seenPages = Math.max(vein.inFlightPages ?? 0, step.writebackPages);
-      vein.inFlightPages = step.otherPages > 0 ? unseenInFlightPages : seenPages;
+      vein.alongLeftPages -= step.otherPages;
+      run.writesAtOnce = run.onZram || (step.zswapPages > 0 && step.zswapPages >= step.freedPages);
       return step;
     } catch (failure) {
       if (!(failure instanceof ColdpgsError) || systemErrno(failure.cause) !== 'EINVAL') throw failure;
@@ -117,30 +126,39 @@ export class EvictionSteps {
     }
   }
 
-  /**
-   * Before 6.16 the kernel turns to file when it finds no anon to take, and pages being written are none to take. So never more is asked
-   * than the list can give with a multiple of what was seen in flight left over; then a batch at a time; and nothing once the list is short.
-   */
+  /** What may be asked of the vein's present generation. */
   async #safeToAsk(run: Run, vein: Vein): Promise<number> {
-    if (vein.cold.type === 'file' || this.anonOnlyEviction) return Infinity;
-    const listed = await this.listed(run.request.memcg);
-    const listedPages = pagesUpTo(generationsOf(listed, vein.cold.node), vein.seq, 'anonPages');
-    if (listedPages < fewPages) return 0;
-    const spare = 4 * (vein.inFlightPages ?? unseenInFlightPages);
-    return Math.max(fewPages, Math.floor((listedPages - spare) / 2));
+    if (this.anonOnlyEviction) return Infinity;
+    const generations = generationsOf(await this.listed(run.request.memcg), vein.cold.node);
+    return safeAnonPages({
+      listedPages: pagesUpTo(generations, vein.seq, 'anonPages'),
+      filePages: pagesUpTo(generations, vein.seq, 'filePages'),
+      cleanPages: this.#cleanPages(run, await this.kernel.memory.stat(run.request.memcg.path)),
+      alongLeftPages: vein.alongLeftPages,
+      writesAtOnce: run.writesAtOnce,
+    });
   }
 
-  /** Waits, as part of the eviction, until writes to swap are done, at most `settleMs`. Answers the pages that are written and still in memory. */
-  async #settledPages(run: Run): Promise<number> {
+  /** Pages that this run sent to swap, that are written, and that are in memory all the same. */
+  #cleanPages(run: Run, { swapCachedBytes, writebackBytes }: MemoryStat): number {
+    const pages = Math.floor((swapCachedBytes - writebackBytes) / this.kernel.pageBytes);
+    return Math.max(0, pages - run.swapCachedPages);
+  }
+
+  #isWritten({ writebackBytes }: MemoryStat): boolean {
+    return writebackBytes < fewPages * this.kernel.pageBytes;
+  }
+
+  /** Waits, as part of the eviction, until writes to swap are done, at most `settleMs`. Answers memory.stat as it is then. */
+  async #settled(run: Run): Promise<MemoryStat> {
     const { memcg } = run.request;
     const startMs = this.clock.nowMs();
     for (;;) {
-      const { writebackBytes, swapCachedBytes } = await this.kernel.memory.stat(memcg.path);
-      const done = writebackBytes < fewPages * this.kernel.pageBytes;
+      const stat = await this.kernel.memory.stat(memcg.path);
       const spentMs = this.clock.nowMs() - startMs;
-      if (done || run.signal.aborted || spentMs >= settleMs) {
+      if (this.#isWritten(stat) || run.signal.aborted || spentMs >= settleMs) {
         run.evictionMs += spentMs;
-        return Math.floor(swapCachedBytes / this.kernel.pageBytes);
+        return stat;
       }
       await this.clock.sleep(settleLookMs, run.signal);
     }

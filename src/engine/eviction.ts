@@ -23,6 +23,8 @@ export interface EvictionOutcome {
   readonly rows: LedgerBytes;
   /** Cumulative refaults of the type after the command. */
   readonly refaultPages: number;
+  /** Of the pages freed, those that went to zswap. */
+  readonly zswapPages: number;
   /** Pages of the memcg being written when the command returned. */
   readonly writebackPages: number;
   readonly tookMs: number;
@@ -59,10 +61,13 @@ export class Eviction {
       const allPages = freedBetween(before, after, target.type, this.kernel.pageBytes);
       const otherPages = target.type === 'anon' ? this.#filePages(before, after, allPages) : 0;
       const freedPages = allPages - otherPages;
+      const sentPages = Math.max(0, (after.zswapOutPages ?? 0) - (before.zswapOutPages ?? 0));
+      const zswapPages = target.type === 'anon' ? Math.min(freedPages, sentPages) : 0;
       return {
         freedPages,
         otherPages,
-        rows: this.#rows(before, after, target.type, freedPages, otherPages),
+        zswapPages,
+        rows: this.#rows(target.type, freedPages, otherPages, zswapPages),
         refaultPages: refaultsOf(after, target.type),
         writebackPages: after.writebackBytes / this.kernel.pageBytes,
         tookMs,
@@ -76,11 +81,9 @@ export class Eviction {
     return this.anonOnlyEviction ? 0 : Math.min(allPages, fellPages);
   }
 
-  #rows(before: MemoryStat, after: MemoryStat, type: PageType, freedPages: number, otherPages: number): LedgerBytes {
+  #rows(type: PageType, freedPages: number, otherPages: number, zswapPages: number): LedgerBytes {
     const { pageBytes } = this.kernel;
     if (type === 'file') return { 'pagecache dropped': freedPages * pageBytes };
-    const toZswapPages = Math.max(0, (after.zswapOutPages ?? 0) - (before.zswapOutPages ?? 0));
-    const zswapPages = Math.min(freedPages, toZswapPages);
     return {
       'pagecache dropped': otherPages * pageBytes,
       'anon zswap out': zswapPages * pageBytes,

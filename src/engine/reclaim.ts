@@ -8,8 +8,8 @@ import type { Eviction, PageType } from './eviction.js';
 import type { EvictionSteps } from './eviction-steps.js';
 import { cameBackAtOnce, cameBackSome, judgeProbe } from './probe.js';
 import { planReclaim, type ReclaimPlan } from './reclaim-plan.js';
-import { largestStepPages, type ReclaimRequest, type Run, startRun } from './run.js';
-import { fewPages, openOldest, openReturned, openVein, returnedPages, type Vein, youngerPages } from './vein.js';
+import { fewPages, largestStepPages, type ReclaimRequest, type Run, startRun } from './run.js';
+import { openOldest, openReturned, openVein, returnedPages, type Vein, youngerPages } from './vein.js';
 
 /** How careful a run is. The defaults are measured (docs/precision.md). */
 export interface ReclaimPace {
@@ -82,6 +82,7 @@ export class Reclaim {
   async run(request: ReclaimRequest, signal: AbortSignal): Promise<ReclaimOutcome> {
     const run = startRun(request, this.kernel.pageBytes, signal);
     run.swapCachedPages = await this.steps.swapCachedPages(request.memcg);
+    run.onZram = run.writesAtOnce = await this.steps.swapIsZram();
     const opened = await this.#openVeins(run);
     await this.#probe(
       run,

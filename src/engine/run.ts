@@ -4,6 +4,9 @@ import type { PageType } from './eviction.js';
 /** What one eviction command may take at most, whatever batch says, so that a run can be stopped: 256 MiB. */
 export const largestStepPages = 65_536;
 
+/** A batch of the kernel's. A generation with fewer pages is not worth another wait, nor a command for fewer its trip. */
+export const fewPages = 64;
+
 export interface ReclaimRequest {
   readonly memcg: Memcg;
   readonly agePeriods: number;
@@ -27,6 +30,9 @@ export interface Run {
   waitedMs: number;
   /** Swap cache of the memcg when the run began. */
   swapCachedPages: number;
+  /** Whether what is sent to swap is there at once: all swap is zram, or the last command's pages went to zswap. */
+  onZram: boolean;
+  writesAtOnce: boolean;
   readonly shortfalls: string[];
 }
 
@@ -40,6 +46,8 @@ export function startRun(request: ReclaimRequest, pageBytes: number, signal: Abo
     evictionMs: 0,
     waitedMs: 0,
     swapCachedPages: 0,
+    onZram: false,
+    writesAtOnce: false,
     shortfalls: [],
   };
 }

@@ -1,6 +1,7 @@
 import type { Generation, LruGenMemcg } from '../kernel/lru-gen.js';
 import { pagesUpTo } from './coldness.js';
 import { type ColdPages, generationsOf, pagesField } from './reclaim-plan.js';
+import { fewPages } from './run.js';
 
 /** Cold pages that a run works on, generation by generation. */
 export interface Vein {
@@ -11,15 +12,12 @@ export interface Vein {
   seq: bigint;
   /** Pages in the generations after `seq` before its eviction: more of them afterwards are pages the kernel spared. */
   youngerPages: number;
-  /** The most pages seen on their way to swap after a command; undefined before the first. */
-  inFlightPages: number | undefined;
+  /** Page cache that may still be taken instead of anon, where the kernel cannot evict anon alone: a batch for each time that its list ran empty. */
+  alongLeftPages: number;
   careful: boolean;
   /** The generations of the node when the vein was opened. */
   readonly opened: readonly Generation[];
 }
-
-/** A generation with fewer pages is not worth another wait: less than a batch of the kernel's. */
-export const fewPages = 64;
 
 /** A vein at its oldest generation. */
 export function openVein(cold: ColdPages, listed: LruGenMemcg): Vein {
@@ -28,7 +26,7 @@ export function openVein(cold: ColdPages, listed: LruGenMemcg): Vein {
     leftPages: cold.pages,
     seq: -1n,
     youngerPages: 0,
-    inFlightPages: undefined,
+    alongLeftPages: fewPages,
     careful: false,
     opened: generationsOf(listed, cold.node),
   };
@@ -44,6 +42,7 @@ export function openOldest(vein: Vein, listed: LruGenMemcg): number {
   );
   const oldest = proven.find((one) => one[field] >= fewPages) ?? proven.at(-1);
   vein.seq = oldest?.seq ?? vein.cold.newestSeq;
+  vein.alongLeftPages = fewPages;
   vein.youngerPages = youngerPages(vein, listed);
   return oldest?.[field] ?? 0;
 }
@@ -73,6 +72,7 @@ export function openReturned(vein: Vein, listed: LruGenMemcg, writtenPages: numb
   const unprovenBefore = unprovenPages(vein, vein.opened, newest.seq);
   if (heldPages < fewPages || (unprovenBefore >= fewPages && heldPages > writtenPages + fewPages)) return false;
   vein.seq = newest.seq;
+  vein.alongLeftPages = fewPages;
   return true;
 }
 

@@ -26,7 +26,7 @@ export interface MemcgInterface {
   childNames(path: string): string[];
   /** Every live memcg, parents before children, the root first. */
   list(): Promise<Memcg[]>;
-  /** Process ids (thread group leaders) in the memcg itself, not in its descendants. */
+  /** Process ids (thread group leaders) in the memcg itself and in cgroups below it that are no memcgs, whose memory is its own; not in its descendants. */
   tasks(path: string): Promise<number[]>;
   /** The memcg this process runs in. */
   own(): string;

@@ -168,8 +168,6 @@ void describe('a machine that lacks something', () => {
       for (const device of devices.split(' ')) await says(`swapon ${device}`);
     }
   });
-
-  void it('with two memory nodes', { skip: 'two nodes need numa=fake=2 on the kernel command line' }, () => undefined);
 });
 
 void describe('writers', () => {

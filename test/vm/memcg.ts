@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'n
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from './eventually.js';
 
-const cgroupRoot = '/sys/fs/cgroup';
+/** The hierarchy that has the memory controller: v1's where the machine has one, else v2. */
+const cgroupRoot = existsSync('/sys/fs/cgroup/memory') ? '/sys/fs/cgroup/memory' : '/sys/fs/cgroup';
 export const pageBytes = 4096;
 let made = 0;
 
@@ -28,7 +29,7 @@ export class Memcg {
 
   /** Makes a memcg below this one, with a memory controller of its own. */
   makeChild(name: string): Memcg {
-    writeFileSync(this.file('cgroup.subtree_control'), '+memory');
+    if (existsSync(this.file('cgroup.subtree_control'))) this.write('cgroup.subtree_control', '+memory');
     const child = new Memcg(`${this.path}/${name}`);
     this.#children.push(child);
     return child;
@@ -103,11 +104,11 @@ export class Memcg {
     await sleep(500);
   }
 
-  /** Kills what runs inside and removes it, children first. May be called when it is gone already. */
+  /** Kills what runs inside (where the kernel can: cgroup v2) and removes it, children first. May be called when it is gone already. */
   async remove(): Promise<void> {
     for (const child of this.#children) await child.remove();
     if (!existsSync(this.folder)) return;
-    this.write('cgroup.kill', '1');
+    if (existsSync(this.file('cgroup.kill'))) this.write('cgroup.kill', '1');
     await eventually(`${this.path} to be removed`, () => {
       try {
         rmdirSync(this.folder);

@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { after, before, describe, it } from 'node:test';
 import { Daemon } from './daemon.js';
 import { dropFromPageCache, makeDataFile, removeDataFile } from './data-file.js';
-import { kernelIsAtLeast } from './kernel-release.js';
 import { assertAtLeast, assertAtMost, mib } from './limits.js';
 import { Memcg, pageBytes } from './memcg.js';
 import { echo } from './shell.js';
@@ -99,9 +98,7 @@ void describe('three hot sets of 48 MiB, each used every 500 ms, beside as much 
     const { sets, refaults, lostPages } = outcome;
     for (const set of sets.filter(isHot)) t.diagnostic(`${set.type}: ${set.lostPages} of ${pagesOf(set)} pages lost`);
     t.diagnostic(`refaults: ${refaults.anonPages} pages of anonymous memory, ${refaults.filePages} of page cache`);
-    // Page cache of the kernels from 6.16 on is in folios of up to 2 MiB, which are evicted whole: docs/benchmarks.md.
-    const folioBytes = kernelIsAtLeast(6, 16) ? 2 * mib : 0;
-    assertAtMost('pages lost', lostPages, (0.005 * 3 * setBytes + folioBytes) / pageBytes);
+    assertAtMost('pages lost', lostPages, (0.005 * 3 * setBytes) / pageBytes);
   });
 
   void it('the cold sets lose at least 99 %, by mincore', (t) => {

@@ -59,6 +59,8 @@ void describe('a threshold that nothing is proven to have reached', () => {
 });
 
 void describe('page cache', () => {
+  /** Long enough that even a busy machine reads and reclaims within it. */
+  const periodMs = 3000;
   let daemon: Daemon;
   let memcg: Memcg;
   let old: Workload;
@@ -66,7 +68,7 @@ void describe('page cache', () => {
   let dataFile: string;
 
   before(async () => {
-    daemon = await Daemon.start();
+    daemon = await Daemon.start({ periodMs });
     memcg = Memcg.make('census');
     dataFile = await makeDataFile('census', 64);
     old = await Workload.start(memcg, 'anon:8:0');

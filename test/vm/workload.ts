@@ -26,7 +26,7 @@ export class Workload {
   readonly #lines: string[] = [];
   readonly #process: ChildProcess;
 
-  private constructor(memcg: Memcg, sets: readonly string[]) {
+  private constructor(memcg: Pick<Memcg, 'file'>, sets: readonly string[]) {
     const script = `echo $$ > "$0" && exec ${program} "$@"`;
     const child = spawn('sh', ['-c', script, memcg.file('cgroup.procs'), ...sets], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -36,7 +36,7 @@ export class Workload {
   }
 
   /** Starts it with sets such as `anon:128:0` and resolves when all of them are in memory. */
-  static async start(memcg: Memcg, ...sets: readonly string[]): Promise<Workload> {
+  static async start(memcg: Pick<Memcg, 'file'>, ...sets: readonly string[]): Promise<Workload> {
     const workload = new Workload(memcg, sets);
     await eventually('the workload to be ready', () => {
       if (workload.hasEnded) throw new Error(`the workload ended: ${sets.join(' ')}`);

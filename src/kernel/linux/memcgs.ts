@@ -29,9 +29,7 @@ export class LinuxMemcgs implements MemcgInterface {
     const directory = directoryOf(this.hierarchy, path);
     try {
       if (this.hierarchy.version === 2 && !givesMemoryToChildren(directory)) return [];
-      return readdirSync(pathBytes(directory), { encoding: 'latin1', withFileTypes: true })
-        .filter((entry) => entry.isDirectory())
-        .map((entry) => entry.name);
+      return directoryNames(directory);
     } catch (error) {
       if (isGone(error)) return [];
       throw kernelRefused(`Cannot list ${directory}.`, error);
@@ -56,15 +54,19 @@ export class LinuxMemcgs implements MemcgInterface {
   }
 
   async tasks(path: string): Promise<number[]> {
-    const file = `${directoryOf(this.hierarchy, path)}/${cgroupFile.processes}`;
-    try {
-      return parseProcessIds(await readText(file));
-    } catch (error) {
-      if (isGone(error)) throw memcgGone(path, error);
-      // A cgroup of threads: its processes belong to the cgroup above.
-      if (systemErrno(error) === 'EOPNOTSUPP') return [];
-      throw kernelRefused(`Cannot read ${file}.`, error);
-    }
+    const ids = new Set<number>();
+    const directories = [directoryOf(this.hierarchy, path)];
+    // Those below are added behind their parent while it is walked.
+    for (const [index, directory] of directories.entries())
+      try {
+        for (const id of await processIds(`${directory}/${cgroupFile.processes}`)) ids.add(id);
+        if (this.hierarchy.version === 2 && !givesMemoryToChildren(directory))
+          for (const name of directoryNames(directory)) directories.push(`${directory}/${name}`);
+      } catch (error) {
+        if (!isGone(error)) throw kernelRefused(`Cannot see the processes of ${directory}.`, error);
+        if (index === 0) throw memcgGone(path, error);
+      }
+    return [...ids];
   }
 
   /** The root when this process runs outside of the part of the hierarchy that is mounted. */
@@ -101,8 +103,24 @@ function givesMemoryToChildren(directory: string): boolean {
   return readTextSync(`${directory}/${cgroupFile.subtreeControl}`).trim().split(' ').includes('memory');
 }
 
-/** Process ids, once each; processes of other pid namespaces show as 0. */
+function directoryNames(directory: string): string[] {
+  return readdirSync(pathBytes(directory), { encoding: 'latin1', withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name);
+}
+
+/** Process ids in a cgroup.procs file; none in a cgroup of threads, whose processes belong to the cgroup above. */
+async function processIds(file: string): Promise<number[]> {
+  try {
+    return parseProcessIds(await readText(file));
+  } catch (error) {
+    if (systemErrno(error) === 'EOPNOTSUPP') return [];
+    throw error;
+  }
+}
+
+/** Processes of other pid namespaces show as 0, and are left out. */
 function parseProcessIds(text: string): number[] {
   const ids = Array.from(text.matchAll(/^(\d{1,10})\n/gm), ([, id]) => Number(id));
-  return [...new Set(ids)].filter((id) => id > 0);
+  return ids.filter((id) => id > 0);
 }

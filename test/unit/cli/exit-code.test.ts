@@ -79,7 +79,9 @@ void t.test('a wrong value ends with 2, naming option, value and what is allowed
 });
 
 void t.test('mount without root ends with 3 and says what to do', { skip: reasonNotToBeNobody() }, async (t) => {
-  const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath];
+  // Who may read everything finds the program also where the checkout is only root's to enter.
+  const reader = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'];
+  const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', ...reader, process.execPath];
   const command = ['--import=@tapjs/typescript/import', 'src/cli/coldpgs.cts', 'mount', '/nowhere', '--simulate'];
   const options = {
     cwd: fileURLToPath(new URL('../../..', import.meta.url)),

@@ -38,8 +38,9 @@ function slowSwap({ anonOnlyEviction, anonPages }: { anonOnlyEviction: boolean; 
     state.inFlight += state.listed - state.clean;
     state.listed = state.clean;
     if (anonOnlyEviction) return;
-    state.file -= 64;
-    free(64);
+    const alongPages = Math.ceil((command.pages - freed) / 64) * 64;
+    state.file -= alongPages;
+    free(alongPages);
   };
   const listed = (): LruGenMemcg => ({
     id: '2',
@@ -104,6 +105,17 @@ void t.test('where anon cannot be evicted alone', async (t) => {
       commands.map(({ pages }) => pages),
       [64, 3000],
     );
+  });
+
+  await t.test('of a long list one batch goes along as page cache, however slow swap is', async (t) => {
+    const { step, commands, state } = slowSwap({ anonOnlyEviction: false, anonPages: 30_000 });
+    const { freedPages } = await step(65_536);
+    t.equal(freedPages, 30_000);
+    t.same(
+      commands.map(({ pages }) => pages),
+      [64, 30_000],
+    );
+    t.equal(10_000 - state.file, 64);
   });
 
   await t.test('page cache that went along is booked as page cache', async (t) => {

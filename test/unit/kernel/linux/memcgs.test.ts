@@ -99,6 +99,25 @@ void t.test('gives the processes of a memcg once each, those of other pid namesp
   t.strictSame(await kernel.memcgs.tasks('/'), []);
 });
 
+void t.test('processes in cgroups below without the memory controller are the memcg’s own', async (t) => {
+  const { kernel } = machine(t, {
+    cgroup: memcg({
+      'cgroup.subtree_control': 'memory\n',
+      a: memcg({
+        'cgroup.procs': '12\n',
+        'cgroup.subtree_control': 'cpuset\n',
+        b: {
+          'cgroup.procs': '13\n',
+          'cgroup.subtree_control': '\n',
+          c: { 'cgroup.procs': '14\n', 'cgroup.subtree_control': '\n' },
+        },
+      }),
+    }),
+  });
+  t.strictSame(await kernel.memcgs.tasks('/a'), [12, 13, 14]);
+  t.strictSame(await kernel.memcgs.tasks('/'), []);
+});
+
 void t.test('knows the memcg that this process runs in', async (t) => {
   const { kernel } = machine(t, { proc: { self: { cgroup: '0::/system.slice/coldpgs.service\n' } } });
   t.equal(kernel.memcgs.own(), '/system.slice/coldpgs.service');
