@@ -29,7 +29,7 @@ export const mountCommand: CommandModule<object, Arguments> = {
       Object.keys(settingsSchema.shape).flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])),
     );
     const settings = parseSettings(options);
-    const log = createLog(settings['log-level']);
+    const log = await createLog(settings['log-level']);
     const supervised = supervision();
     const daemon = new Daemon(given.mountpoint, settings, log, supervised);
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
