@@ -97,7 +97,7 @@ export class Daemon {
     if (obstacle) throw obstacle;
     const stateDir = StateDir.claim(this.settings['state-dir']);
     try {
-      settleOldLoans(stateDir, kernel.settings, this.log);
+      await settleOldLoans(stateDir, kernel.settings, this.log);
       const journal = new FileLoanJournal(stateDir);
       startGuardian(journal.file, this.log);
       const engine = new Engine(kernel, this.#clock, found, engineSettings(this.settings), journal, this.log);

@@ -131,6 +131,16 @@ void describe('a kernel whose MgLRU is off', () => {
     assert.equal(isOn(), false);
   });
 
+  void it('and stays on when only the daemon is killed and the next one goes on', async () => {
+    daemon = await Daemon.start();
+    process.kill(daemon.servingPid, 'SIGKILL');
+    await eventually('the next daemon', () => daemon?.hasLogged('the daemon before this one'));
+    await sleep(1000);
+    assert.equal(isOn(), true);
+    assert.equal(await daemon.stop(), 0);
+    assert.equal(isOn(), false);
+  });
+
   void it('and off again when coldpgs is killed', async () => {
     daemon = await Daemon.start();
     assert.equal(isOn(), true);
