@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'MOUNT_FAILED'
   | 'NO_LRU_GEN'
   | 'LRU_GEN_LOCKED'
+  | 'TRACKER_UNAVAILABLE'
   | 'NO_MEMORY_CONTROLLER'
   | 'STATE_IN_USE'
   | 'NO_SUPERVISOR'

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Engine } from '../engine/engine.js';
 import { ColdpgsError, sentenceOf } from '../errors.js';
 import { dialects } from '../files/dialect.js';
+import { kidledDialects } from '../files/kidled-dialect.js';
 import { buildTree } from '../files/layout.js';
 import { mountTree } from '../fuse/choose.js';
 import type { FuseTransport } from '../fuse/transport.js';
@@ -17,6 +18,7 @@ import { startGuardian } from './guardian.js';
 import { FileLoanJournal, settleOldLoans } from './loan-journal.js';
 import { obstacleOf } from './machine.js';
 import { packageVersion } from './package-version.js';
+import { SavedAges, sinceBootMs } from './saved-ages.js';
 import { SavedState } from './saved-state.js';
 import { protectFromOom } from './self-protection.js';
 import { defaultStateDir, engineSettings, type Settings } from './settings.js';
@@ -122,10 +124,16 @@ export class Daemon {
     const state = new SavedState(stateDir?.file('state.json'), engine, boot, this.log, () => checkpoint?.save());
     state.load(checkpoint?.inheritedState);
     checkpoint?.keep(() => state.text());
+    const offsetMs = sinceBootMs() - this.#clock.nowMs();
+    const ages = stateDir && new SavedAges(stateDir.file('ages.json'), engine, boot, offsetMs, this.log);
+    ages?.load();
     if (supervision && stateDir) noteSupervisor(stateDir);
-    if (!supervision?.lastStateOnly) state.start();
+    if (supervision?.lastStateOnly) return this.#serve(kernel, engine, checkpoint);
+    state.start();
+    ages?.start();
     await this.#serve(kernel, engine, checkpoint);
     state.stop();
+    await ages?.stop();
   }
 
   #turnLruGenOn(engine: Engine): void {
@@ -146,6 +154,7 @@ export class Daemon {
     const root = buildTree({
       engine,
       dialect: dialects[dialect],
+      kidledDialect: kidledDialects[this.settings['kidled-dialect']],
       pageBytes: kernel.pageBytes,
       modes: { ...(global !== undefined && { global }), ...(memcg !== undefined && { memcg }) },
       packageVersion: packageVersion(),
@@ -162,29 +171,26 @@ export class Daemon {
         ...(supervision?.lastStateOnly && { refuseWrites: lastStateSentence(supervision) }),
       },
     );
-    const transport = await mountTree(this.settings.transport, tree, {
-      mountPoint: this.mountPoint,
-      create: this.mountPoint === '/run/coldpgs',
-      log: this.log,
-      onGone: () => this.stop('somebody unmounted the tree'),
-      ...(supervision?.device !== undefined && {
-        device: { descriptor: supervision.device, mountedAt: supervision.mountedAt },
-      }),
-      ...(checkpoint && { continuity: checkpoint }),
-    });
-    gauges = () => ({ ...transport.gauges(), ...tree.outcomes.counts() });
-    this.#tellOfMount(transport);
+    const { lastStateOnly = false } = supervision ?? {};
     try {
-      await this.#work(engine);
-    } catch (failure) {
-      // A crash: the next daemon goes on with the mount, if there is to be one.
-      await (transport.canHandOver ? transport.handOver(0) : transport.unmount());
-      throw failure;
+      if (!lastStateOnly) await engine.start();
+      const transport = await mountTree(this.settings.transport, tree, {
+        mountPoint: this.mountPoint,
+        create: this.mountPoint === '/run/coldpgs',
+        log: this.log,
+        onGone: () => this.stop('somebody unmounted the tree'),
+        ...(supervision?.device !== undefined && {
+          device: { descriptor: supervision.device, mountedAt: supervision.mountedAt },
+        }),
+        ...(checkpoint && { continuity: checkpoint }),
+      });
+      gauges = () => ({ ...transport.gauges(), ...tree.outcomes.counts() });
+      this.#tellOfMount(transport);
+      await this.#work(engine, transport);
+      await this.#leave(transport);
+    } finally {
+      if (!lastStateOnly) await engine.stop();
     }
-    if (this.#handingOver && transport.canHandOver) return transport.handOver(HAND_OVER_PATIENCE_MS);
-    tellSupervisor({ kind: 'stopping' });
-    await transport.unmount();
-    this.log.info({ mountPoint: transport.mountPoint }, 'unmounted');
   }
 
   #tellOfMount({ mountPoint, name, canHandOver }: FuseTransport): void {
@@ -198,15 +204,31 @@ export class Daemon {
     if (lastStateOnly) this.log.error(fields, lastStateSentence(supervision));
   }
 
-  /** What goes on beside the answering, until the end. */
-  async #work(engine: Engine): Promise<void> {
+  /** What goes on beside the answering, until the end. What it throws is a crash: the next daemon goes on with the mount, if there is to be one. */
+  async #work(engine: Engine, transport: FuseTransport): Promise<void> {
     const { signal } = this.#stopping;
-    if (!this.supervision?.lastStateOnly) return engine.run(signal);
-    await new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener('abort', () => resolve(), { once: true });
-    });
+    try {
+      if (this.supervision?.lastStateOnly) await aborted(signal);
+      else await engine.run(signal);
+    } catch (failure) {
+      await (transport.canHandOver ? transport.handOver(0) : transport.unmount());
+      throw failure;
+    }
   }
+
+  async #leave(transport: FuseTransport): Promise<void> {
+    if (this.#handingOver && transport.canHandOver) return transport.handOver(HAND_OVER_PATIENCE_MS);
+    tellSupervisor({ kind: 'stopping' });
+    await transport.unmount();
+    this.log.info({ mountPoint: transport.mountPoint }, 'unmounted');
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 function lastStateSentence({ endOfLast }: Supervision): string {

@@ -245,6 +245,33 @@ void describe('writers', () => {
     assert.match(await cat(`${daemon.mountPoint}/coldpgs/gauges`), /^writesInProgress: 0$/m);
   });
 
+  void it('one that gets a signal ends with EINTR, and what was done until then is counted', async () => {
+    await echo('swapin', daemon.memcgFile(memcg, 'swapin'));
+    await memcg.cold();
+    await echo(0, daemon.memcgFile(memcg, 'stats'));
+    const before = memcg.anonBytes();
+    const swappedBefore = Number(memcg.read('memory.swap.current'));
+    await echo(1, daemon.memcgFile(memcg, 'threshold'));
+    const pidFile = join(daemon.stateFolder, 'writer');
+    const end = sh('trap : USR1; echo $$ > "$PID_FILE"; echo "$BYTES" > "$FILE"', {
+      PID_FILE: pidFile,
+      BYTES: String(unlimited),
+      FILE: daemon.memcgFile(memcg, 'size'),
+    });
+    await eventually(
+      'the run to evict something',
+      () => Number(memcg.read('memory.swap.current')) > swappedBefore + 4 * mib,
+    );
+    process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGUSR1');
+    const { status, stderr } = await end;
+    assert.notEqual(status, 0);
+    assert.match(stderr, /Interrupted system call/);
+    const gone = before - memcg.anonBytes();
+    const counted = ((await daemon.stats(memcg)).get('anon swap out') ?? 0) * 1024;
+    assertNear('anon swap out', counted, gone, 0.05);
+    assertAtMost('bytes gone', gone, 127 * mib);
+  });
+
   void it('one whose run is under way when coldpgs is stopped gets EINTR, and the exit code is 0', async () => {
     await memcg.cold();
     const before = memcg.read('memory.swap.current');

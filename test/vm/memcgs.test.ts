@@ -120,7 +120,7 @@ void describe('memcgs', () => {
       for (const name of names) mkdirSync(parent.file(name));
       const listed = await says('ls -U "$FOLDER" | grep -c ^memcg-', { FOLDER: folderOf(parent) });
       assert.equal(Number(listed), names.length);
-      assert.equal(readdirSync(folderOf(parent)).length, names.length + 5);
+      assert.equal(readdirSync(folderOf(parent)).length, names.length + 6);
       for (const name of names.slice(-100))
         assert.ok(statSync(`${folderOf(parent)}/${name}/memory.coldpgs.stats`).isFile());
       const last = { path: `${parent.path}/memcg-9999` };
