@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'NO_SUCH_FILE'
   | 'TOO_MANY_OPEN'
   | 'MEMCG_GONE'
+  | 'LAST_STATE_ONLY'
   | 'CANCELLED'
   | 'KERNEL_REFUSED'
   | 'MEMORY_LIMIT'
@@ -21,6 +22,8 @@ export type ErrorCode =
   | 'TRACKER_UNAVAILABLE'
   | 'NO_MEMORY_CONTROLLER'
   | 'STATE_IN_USE'
+  | 'NO_SUPERVISOR'
+  | 'RELOAD_FAILED'
   | 'BAD_SETTING';
 
 /** The errno names coldpgs answers with; tree/errno.ts gives their Linux numbers. */

@@ -5,6 +5,7 @@ import { packageVersion } from '../daemon/package-version.js';
 import { capabilitiesCommand } from './capabilities.js';
 import { exitCodeOf } from './exit-code.js';
 import { mountCommand } from './mount.js';
+import { reloadCommand } from './reload.js';
 
 /** Runs the command line and sets the exit code. */
 export async function main(args: readonly string[] = hideBin(process.argv)): Promise<void> {
@@ -12,6 +13,7 @@ export async function main(args: readonly string[] = hideBin(process.argv)): Pro
     .scriptName('coldpgs')
     .usage('$0 COMMAND\n\nThe cold-memory files of kidled and coldpgs on a mainline kernel.')
     .command(mountCommand)
+    .command(reloadCommand)
     .command(capabilitiesCommand)
     .version(packageVersion())
     .strict()

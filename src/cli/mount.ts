@@ -2,6 +2,7 @@ import type { CommandModule } from 'yargs';
 import { Daemon } from '../daemon/daemon.js';
 import { createLog } from '../daemon/log.js';
 import { parseSettings, settingsSchema } from '../daemon/settings.js';
+import { hearSupervisor, supervision } from '../daemon/supervised.js';
 
 type Arguments = Record<string, unknown> & { mountpoint: string };
 
@@ -28,10 +29,16 @@ export const mountCommand: CommandModule<object, Arguments> = {
       Object.keys(settingsSchema.shape).flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])),
     );
     const settings = parseSettings(options);
-    const log = createLog(settings['log-level']);
-    const daemon = new Daemon(given.mountpoint, settings, log);
+    const log = await createLog(settings['log-level']);
+    const supervised = supervision();
+    const daemon = new Daemon(given.mountpoint, settings, log, supervised);
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
       process.on(signal, () => daemon.stop(`received ${signal}`));
+    if (supervised)
+      hearSupervisor(
+        () => daemon.handOver(),
+        () => log.warn({}, 'the supervisor has gone: the mount does not survive this process any more'),
+      );
     await daemon.run();
   },
 };

@@ -36,6 +36,8 @@ const MOUNT_OPTIONS = [
 /** Serves a tree through libfuse 2 and the fuse-native package. Requests are answered on the main thread. */
 export class FuseNativeTransport implements FuseTransport {
   readonly name = 'fuse-native';
+  /** libfuse opens the device itself, and knows no other process's nodes. */
+  readonly canHandOver = false;
   #mountPoint: string;
   #fuse: Fuse | undefined;
   #mounted: Mounted | undefined;
@@ -62,6 +64,10 @@ export class FuseNativeTransport implements FuseTransport {
   unmount(): Promise<void> {
     this.#unmounting ??= this.#unmount();
     return this.#unmounting;
+  }
+
+  handOver(): Promise<void> {
+    return this.unmount();
   }
 
   gauges(): Record<string, number> {
