@@ -124,6 +124,9 @@ export class Daemon {
     const state = new SavedState(stateDir?.file('state.json'), engine, boot, this.log, () => checkpoint?.save());
     state.load(checkpoint?.inheritedState);
     checkpoint?.keep(() => state.text());
+    // What a run has freed is counted after each step, also for a daemon that is killed before the run ends.
+    const root = engine.memcgAt('/');
+    if (checkpoint && root) engine.ledger.onChange(root, () => checkpoint.save());
     const offsetMs = sinceBootMs() - this.#clock.nowMs();
     const ages = stateDir && new SavedAges(stateDir.file('ages.json'), engine, boot, offsetMs, this.log);
     ages?.load();

@@ -6,6 +6,7 @@ import type { Located, Tree } from '../../tree/tree.js';
 import { type Continuity, noContinuity, type WriteOutcome } from './continuity.js';
 import { Directories } from './directories.js';
 import { Nodes } from './nodes.js';
+import { isAskedToStop } from './pending-signals.js';
 import { Pollers, pollEvents } from './pollers.js';
 import * as protocol from './protocol.js';
 import { type Entry, ReplyBuffer } from './replies.js';
@@ -20,10 +21,13 @@ import {
   uniqueOf,
 } from './requests.js';
 
-const { EINTR, EIO, ENOSYS, EPROTO } = constants.errno;
+const { EAGAIN, EINTR, EIO, ENOSYS, EPROTO } = constants.errno;
 
 /** The longest write that arrives whole. What a control file refuses is shorter, so a longer write(2) fails with its first part. */
 const MOST_WRITE_BYTES = 8192;
+
+/** Milliseconds between looks at the signals of a writer that has got some, but none that asks it to stop. */
+const SIGNAL_LOOK_MS = 100;
 
 /** Milliseconds for which the kernel may answer from its memory: of what stays, and of memcgs, which come and go. What is new shows at once. */
 const FIXED_VALID_MS = 1000;
@@ -62,7 +66,7 @@ export class Session {
   readonly #nodes: Nodes;
   readonly #directories: Directories;
   readonly #pollers: Pollers;
-  readonly #writes = new Map<number, AbortController>();
+  readonly #writes = new Map<number, { readonly interrupt: AbortController; readonly threadId: number }>();
   readonly #toldOf = new Set<number>();
   #answered = 0;
   /** Whether the kernel sends requests again that a process took along when it died. */
@@ -162,7 +166,7 @@ export class Session {
         });
       case 'interrupt':
         // Only writes can still be under way; of those that have ended the kernel knows by now.
-        return this.#writes.get(request.of)?.abort();
+        return this.#interrupt(header, request.of);
       case 'statfs':
         return this.#send(header, this.#replies.statfs(header));
       case 'create':
@@ -269,7 +273,7 @@ export class Session {
     const writer = { uid, gid, pid, text: shown(bytes) };
     const path = this.#pathOf(header);
     const interrupt = new AbortController();
-    this.#writes.set(unique, interrupt);
+    this.#writes.set(unique, { interrupt, threadId: pid });
     const ended = (outcome: WriteOutcome): void => {
       this.#writes.delete(unique);
       this.#continuity.ended(unique, outcome);
@@ -293,6 +297,17 @@ export class Session {
     options: object,
   ): Promise<number> {
     return this.#tree.write(this.#handleOf(header, handle, flags), bytes, options);
+  }
+
+  /** The kernel tells of the first signal of a writer only, whatever it is, unless it is asked to tell again. */
+  #interrupt(header: Header, unique: number): void {
+    const write = this.#writes.get(unique);
+    if (write === undefined) return;
+    if (isAskedToStop(write.threadId)) return write.interrupt.abort();
+    const askAgain = (): void => {
+      if (this.#writes.has(unique)) this.#status(header, EAGAIN);
+    };
+    setTimeout(askAgain, SIGNAL_LOOK_MS).unref();
   }
 
   /** A write whose effect was cut off by the end of an earlier process ends like one that was interrupted: what is done is counted. */
