@@ -4,6 +4,10 @@ import type { Log } from '../log.js';
 /** Costs are judged over this long at least, and over so many rounds: a single slow one says nothing. */
 const shortestJudgedMs = 15_000;
 const fewestRounds = 4;
+/** Rounds after the start that are not judged: programs run slower at first, and first looks see more. */
+const warmUpRounds = 2;
+/** Intervals are stretched to at most so many times what they were at a time: a long stretch is long to find out of. */
+const mostGrowth = 2;
 /** Intervals are stretched to at most so many times what was asked. */
 const mostStretch = 64;
 /** A change smaller than this share is not worth a line in the log. */
@@ -28,6 +32,7 @@ export class AgingBudget {
     private readonly log: Log,
     /** CPU time of the whole process in milliseconds: waiting for a busy machine is no cost. */
     private readonly cpuMs: () => number = processCpuMs,
+    private warmUpRoundsLeft = warmUpRounds,
   ) {
     this.#sinceMs = clock.nowMs();
   }
@@ -45,12 +50,16 @@ export class AgingBudget {
 
   /** Ends a round: once there is enough to judge by, sets `stretch`. */
   endRound(): void {
+    if (this.warmUpRoundsLeft > 0) {
+      this.warmUpRoundsLeft--;
+      return this.restart();
+    }
     this.#rounds++;
     const elapsedMs = this.clock.nowMs() - this.#sinceMs;
     if (this.#rounds < fewestRounds || elapsedMs < shortestJudgedMs) return;
     this.usedPercent = (100 * this.#spentMs) / elapsedMs;
     const asked = this.stretch * (this.usedPercent / this.percent());
-    this.#set(Math.min(mostStretch, Math.max(1, asked)));
+    this.#set(Math.min(mostStretch, this.stretch * mostGrowth, Math.max(1, asked)));
     this.restart();
   }
 
