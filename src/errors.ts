@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'MOUNT_FAILED'
   | 'NO_LRU_GEN'
   | 'LRU_GEN_LOCKED'
+  | 'TRACKER_UNAVAILABLE'
   | 'NO_MEMORY_CONTROLLER'
   | 'STATE_IN_USE'
   | 'BAD_SETTING';

@@ -11,6 +11,7 @@ const exitCodes: Partial<Record<ErrorCode, number>> = {
   MOUNT_FAILED: 5,
   NO_LRU_GEN: 6,
   LRU_GEN_LOCKED: 6,
+  TRACKER_UNAVAILABLE: 6,
   NO_MEMORY_CONTROLLER: 6,
   STATE_IN_USE: 7,
 };

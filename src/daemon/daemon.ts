@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Engine } from '../engine/engine.js';
 import { ColdpgsError, sentenceOf } from '../errors.js';
 import { dialects } from '../files/dialect.js';
+import { kidledDialects } from '../files/kidled-dialect.js';
 import { buildTree } from '../files/layout.js';
 import { FuseNativeTransport } from '../fuse/fuse-native.js';
 import { type Clock, systemClock } from '../kernel/clock.js';
@@ -15,6 +16,7 @@ import { startGuardian } from './guardian.js';
 import { FileLoanJournal, settleOldLoans } from './loan-journal.js';
 import { obstacleOf } from './machine.js';
 import { packageVersion } from './package-version.js';
+import { SavedAges, sinceBootMs } from './saved-ages.js';
 import { SavedState } from './saved-state.js';
 import { protectFromOom } from './self-protection.js';
 import { engineSettings, type Settings } from './settings.js';
@@ -86,8 +88,13 @@ export class Daemon {
         const state = new SavedState(stateDir.file('state.json'), engine, boot, this.log);
         state.load();
         state.start();
+        const offsetMs = sinceBootMs() - this.#clock.nowMs();
+        const ages = new SavedAges(stateDir.file('ages.json'), engine, boot, offsetMs, this.log);
+        ages.load();
+        ages.start();
         await this.#serve(kernel, engine);
         state.stop();
+        await ages.stop();
       } finally {
         giveBack(engine, this.log);
       }
@@ -113,6 +120,7 @@ export class Daemon {
     const root = buildTree({
       engine,
       dialect: dialects[dialect],
+      kidledDialect: kidledDialects[this.settings['kidled-dialect']],
       pageBytes: kernel.pageBytes,
       modes: { ...(global !== undefined && { global }), ...(memcg !== undefined && { memcg }) },
       packageVersion: packageVersion(),
@@ -134,13 +142,18 @@ export class Daemon {
       onGone: () => this.stop('somebody unmounted the tree'),
     });
     gauges = () => ({ ...transport.gauges(), ...tree.outcomes.counts() });
-    await transport.mount();
-    this.log.info({ mountPoint: transport.mountPoint, transport: transport.name }, 'mounted');
     try {
-      await engine.run(this.#stopping.signal);
+      await engine.start();
+      await transport.mount();
+      this.log.info({ mountPoint: transport.mountPoint, transport: transport.name }, 'mounted');
+      try {
+        await engine.run(this.#stopping.signal);
+      } finally {
+        await transport.unmount();
+        this.log.info({ mountPoint: transport.mountPoint }, 'unmounted');
+      }
     } finally {
-      await transport.unmount();
-      this.log.info({ mountPoint: transport.mountPoint }, 'unmounted');
+      await engine.stop();
     }
   }
 }

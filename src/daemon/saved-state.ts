@@ -1,7 +1,9 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { sentenceOf, systemErrno } from '../errors.js';
+import { maxAgePeriods } from '../engine/coldness.js';
 import type { Engine } from '../engine/engine.js';
+import { mostBuckets } from '../engine/histogram.js';
 import { ledgerRows } from '../engine/ledger.js';
 import type { Log } from '../log.js';
 
@@ -25,11 +27,14 @@ const stateSchema = z.strictObject({
     agePeriods: count.max(255),
     nonrotAgePeriods: count.max(255),
   }),
+  kidled: z.strictObject({ useHierarchy: z.literal([0, 1]), scanTarget: count.min(1).max(3) }).optional(),
   memcgs: z.array(
     z.strictObject({
       /** One character a byte, as in the engine: names need not be UTF-8. */
       path: z.string(),
       inode: unsigned64,
+      /** Of memory.idle_page_stats, where they are not the default ones. */
+      buckets: z.array(count.min(1).max(maxAgePeriods)).max(mostBuckets).refine(isIncreasing).optional(),
       bytes: z.partialRecord(z.enum(ledgerRows), count).optional(),
       controls: z
         .strictObject({
@@ -42,6 +47,10 @@ const stateSchema = z.strictObject({
     }),
   ),
 });
+
+function isIncreasing(numbers: readonly number[]): boolean {
+  return numbers.every((number, index) => index === 0 || number > (numbers[index - 1] ?? 0));
+}
 
 type State = z.input<typeof stateSchema>;
 
@@ -70,11 +79,13 @@ export class SavedState {
     if (state.boot !== this.boot)
       return this.log.info({ file: this.file }, 'the saved state is of another boot: all counters start at zero');
     Object.assign(this.engine.global, state.global);
-    for (const { path, inode, bytes, controls } of state.memcgs) {
+    if (state.kidled) Object.assign(this.engine.kidled, state.kidled);
+    for (const { path, inode, bytes, controls, buckets } of state.memcgs) {
       const memcg = { path, inode };
       if (!this.engine.isLive(memcg)) continue;
       if (bytes) this.engine.ledger.add(memcg, bytes);
       if (controls) this.engine.controls.set(memcg, controls);
+      if (buckets) this.engine.kidled.setBuckets(memcg, buckets);
     }
   }
 
@@ -111,7 +122,13 @@ export class SavedState {
       known.controls = { flags: String(flags), size: String(size), agePeriods, lastAgePeriods };
       memcgs.set(memcg.inode, known);
     }
-    return { version: 1, boot: this.boot, global: this.engine.global, memcgs: [...memcgs.values()] };
+    const { kidled, global } = this.engine;
+    for (const { memcg, buckets } of kidled.customBuckets()) {
+      const known = memcgs.get(memcg.inode) ?? { path: memcg.path, inode: String(memcg.inode) };
+      memcgs.set(memcg.inode, { ...known, buckets: [...buckets] });
+    }
+    const { useHierarchy, scanTarget } = kidled;
+    return { version: 1, boot: this.boot, global, kidled: { useHierarchy, scanTarget }, memcgs: [...memcgs.values()] };
   }
 
   #read(): string | undefined {

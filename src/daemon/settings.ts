@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import { ColdpgsError } from '../errors.js';
 import type { EngineSettings } from '../engine/engine.js';
+import { trackerNames } from '../engine/tracker.js';
 import { dialects } from '../files/dialect.js';
+import { kidledDialects } from '../files/kidled-dialect.js';
 
 const wholeSeconds = 'must be whole seconds, 0 to 65535';
+const percentages = 'must be a number from 0.1 to 100';
 
 const permissions = z
   .string()
@@ -18,7 +21,15 @@ export const settingsSchema = z.strictObject({
     .transform(Number)
     .pipe(z.number(wholeSeconds).max(65535, wholeSeconds))
     .default(15)
-    .describe('length of a scan period in seconds, the unit of thresholds; 0 is off'),
+    .describe('length of a scan period in seconds, the unit of ages and thresholds; 0 is off'),
+  'scan-cpu-percent': z
+    .string()
+    .regex(/^\d+(\.\d+)?$/, percentages)
+    .transform(Number)
+    .pipe(z.number(percentages).min(0.1, percentages).max(100, percentages))
+    .default(2)
+    .describe('most of one processor that watching page ages may take, in percent; beyond it periods are stretched'),
+  tracker: z.enum(trackerNames).default('mglru').describe('where page ages come from'),
   'log-level': z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
     .default('info')
@@ -33,6 +44,12 @@ export const settingsSchema = z.strictObject({
     .enum(Object.keys(dialects) as [keyof typeof dialects])
     .default('2.5')
     .describe('form of the files: 2.5 (bytes, 24 rows in kB) or doc (pages, 9 rows)'),
+  'kidled-dialect': z
+    .enum(Object.keys(kidledDialects) as [keyof typeof kidledDialects])
+    .default('K-B')
+    .describe(
+      'form of memory.idle_page_stats and of the files of kidled: K-B is the one of 31 lines that koordlet reads',
+    ),
   'flags-gate': z
     .enum(['off', 'strict'])
     .default('off')
@@ -73,5 +90,7 @@ export function engineSettings(settings: Settings): EngineSettings {
     children: settings.children,
     flagsGate: settings['flags-gate'],
     runsAtOnce: 4,
+    tracker: settings.tracker,
+    scanCpuPercent: settings['scan-cpu-percent'],
   };
 }

@@ -1,9 +1,10 @@
 import { sentenceOf } from '../errors.js';
 import type { Clock } from '../kernel/clock.js';
 import type { AgingTarget, Kernel } from '../kernel/kernel.js';
-import type { LruGenMemcg } from '../kernel/lru-gen.js';
+import { type LruGenMemcg, OFFLINE_ID } from '../kernel/lru-gen.js';
 import { toText } from '../kernel/text.js';
 import type { Log } from '../log.js';
+import type { AgingBudget } from './aging-budget.js';
 import type { Census } from './census.js';
 import { agingIntervalMs } from './coldness.js';
 
@@ -15,39 +16,65 @@ export interface AgingSurroundings {
   agePeriodsOf(path: string): number;
   /** Whether a run works on the memcg: an aging now would take the ground from under it. */
   isBusy(path: string): boolean;
-  /** Called after each listing with the paths that are live. */
-  onListing(listed: readonly LruGenMemcg[]): Promise<void>;
+  /** Called with each listing, and the time it was made at. */
+  onLook(listed: readonly LruGenMemcg[], atMs: number, signal: AbortSignal): Promise<void>;
+}
+
+/** One memcg on one node, as the clock has it in mind between two looks. */
+interface Aged {
+  readonly id: string;
+  readonly path: string;
+  readonly node: number;
+  youngestSeq: bigint;
+  /** When its youngest generation was made, or would have been, had it been worth it. */
+  bornMs: number;
+  /** Pages in all generations, and in the two that cannot be evicted yet. */
+  pages: number;
+  youngPages: number;
+  /** CPU time used when it was last aged without young pages; undefined before. */
+  cpuUsageUs: number | undefined;
+  /** Nothing of it ran between the birth of that generation and then. */
+  quiet: { readonly seq: bigint; readonly untilMs: number } | undefined;
 }
 
 /** How long to wait before looking again at memcgs that were due but busy. */
 const busyRetryMs = 500;
+/** With the scan period at 0 the clock sleeps: a change wakes it. */
+const offNapMs = 3_600_000;
 /** Never look more often than this. */
 const shortestNapMs = 200;
+/** Agings and looks may come early by this share of their interval, so that several fall together. */
+const early = 0.05;
+/** Agings at most in one go while more are due: those that are left follow with the next ones, and keep that distance from then on. */
+const fewestAtOnce = 32;
 
 /**
- * The aging clock: makes a new generation in every memcg and node once per its interval, so that generation borders lie where
- * thresholds need them. It keeps no time of its own: a memcg is due when its youngest generation is as old as its interval,
- * so agings that the kernel did by itself count as well.
+ * The aging clock: makes a new generation in every memcg and node once per its interval, so that generation borders lie where thresholds need
+ * them, and looks at all of them once a scan period. A memcg is due when its youngest generation is as old as its interval; agings that the
+ * kernel did by itself count as well, from the next look on. Memcgs that have nothing to age are left alone.
  */
 export class Aging {
   #alarm = new AbortController();
+  #aged = new Map<string, Aged>();
+  #nextLookMs = -Infinity;
 
   constructor(
     private readonly kernel: Kernel,
     private readonly clock: Clock,
     private readonly census: Census,
+    private readonly budget: AgingBudget,
     private readonly log: Log,
     private readonly surroundings: AgingSurroundings,
   ) {}
 
   /** Ages memcgs as they become due, until `signal` is aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    signal.addEventListener('abort', () => this.lookNow(), { once: true });
+    signal.addEventListener('abort', () => this.wake(), { once: true });
     while (!signal.aborted) {
       let napMs = busyRetryMs;
       this.#alarm = new AbortController();
       try {
-        napMs = await this.tick();
+        napMs = await this.tick(signal);
       } catch (failure) {
         this.log.error({ failure: sentenceOf(failure) }, 'an aging round failed; the next one is tried as usual');
       }
@@ -55,44 +82,147 @@ export class Aging {
     }
   }
 
-  /** Ends the present nap: the period or a threshold has changed. */
-  lookNow(): void {
+  /** Ends the present nap: a threshold has changed, and something may be due. */
+  wake(): void {
     this.#alarm.abort();
   }
 
-  /** Ages what is due now. Answers the milliseconds until something is due again. */
-  async tick(): Promise<number> {
+  /** The scan period has changed: the next look is one new period from now, or at once after it was off. */
+  periodChanged(beforeMs: number): void {
     const periodMs = this.surroundings.periodMs();
-    if (periodMs === 0) return 60_000;
+    this.#nextLookMs = beforeMs === 0 ? -Infinity : this.clock.nowMs() + periodMs * this.budget.stretch;
+    if (periodMs === 0) this.#aged.clear();
+    this.budget.restart();
+    this.wake();
+  }
+
+  /** Until when nothing of a memcg ran since its last aging; undefined where it is not known to have rested. */
+  quietUntilMs({ id, path, nodes }: LruGenMemcg): number | undefined {
+    const quiet = nodes.map(({ node }) => this.#aged.get(keyOf(id, path, node))?.quiet?.untilMs);
+    return quiet.length > 0 && quiet.every((ms) => ms !== undefined) ? Math.min(...quiet) : undefined;
+  }
+
+  /** Ages what is due now, and looks when it is time. Answers the milliseconds until something is due again. */
+  async tick(signal: AbortSignal): Promise<number> {
+    const periodMs = this.surroundings.periodMs();
+    if (periodMs === 0) return offNapMs;
+    let napMs = await this.budget.spend(() => this.#ageDue(signal));
+    const lookIntervalMs = periodMs * this.budget.stretch;
+    if (this.clock.nowMs() >= this.#nextLookMs - lookIntervalMs * early) {
+      const startMs = this.clock.nowMs();
+      await this.budget.spend(() => this.#look(signal));
+      this.#nextLookMs = Math.max(this.#nextLookMs, startMs + lookIntervalMs);
+      this.budget.endRound();
+      napMs = await this.budget.spend(() => this.#ageDue(signal));
+    }
+    return Math.max(shortestNapMs, Math.min(napMs, this.#nextLookMs - this.clock.nowMs()));
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
     const listed = await this.kernel.lruGen.read();
     const atMs = this.clock.nowMs();
-    await this.surroundings.onListing(listed);
-    this.census.keepOnly(listed);
-
-    const due: AgingTarget[] = [];
-    let napMs = periodMs;
+    const before = this.#aged;
+    this.#aged = new Map();
     for (const memcg of listed) {
-      const intervalMs = agingIntervalMs(periodMs, this.surroundings.agePeriodsOf(memcg.path));
-      this.census.note(memcg, atMs, intervalMs * 0.45);
-      if (memcg.id === '0') continue;
-      const busy = this.surroundings.isBusy(memcg.path);
+      this.census.note(memcg, atMs, this.#intervalMs(memcg.path) * 0.45);
+      if (memcg.id === OFFLINE_ID) continue;
       for (const { node, generations } of memcg.nodes) {
         const youngest = generations.at(-1);
         if (!youngest) continue;
-        const untilDueMs = intervalMs - youngest.ageMs;
-        if (untilDueMs > intervalMs * 0.05) napMs = Math.min(napMs, untilDueMs);
-        else if (busy) napMs = Math.min(napMs, busyRetryMs);
-        else due.push({ id: memcg.id, path: memcg.path, node, maxSeq: youngest.seq });
+        const key = keyOf(memcg.id, memcg.path, node);
+        const known = before.get(key);
+        const same = known?.youngestSeq === youngest.seq ? known : undefined;
+        const pages = generations.map(({ anonPages, filePages }) => anonPages + filePages);
+        this.#aged.set(key, {
+          id: memcg.id,
+          path: memcg.path,
+          node,
+          youngestSeq: youngest.seq,
+          bornMs: Math.max(atMs - youngest.ageMs, same?.quiet?.seq === youngest.seq ? same.quiet.untilMs : -Infinity),
+          pages: sumOf(pages),
+          youngPages: sumOf(pages.slice(-2)),
+          cpuUsageUs: same?.cpuUsageUs,
+          quiet: same?.quiet,
+        });
       }
     }
-    await this.#age(due);
-    return Math.max(shortestNapMs, napMs);
+    this.census.keepOnly(listed);
+    await this.surroundings.onLook(listed, atMs, signal);
+    for (const aged of this.#aged.values()) if (aged.quiet?.seq !== aged.youngestSeq) aged.quiet = undefined;
   }
 
-  async #age(due: readonly AgingTarget[]): Promise<void> {
-    if (due.length === 0) return;
-    const refusals = await this.kernel.lruGen.age(due);
+  /** Answers the milliseconds until more is due. */
+  async #ageDue(signal: AbortSignal): Promise<number> {
+    const nowMs = this.clock.nowMs();
+    const due: Aged[] = [];
+    let napMs = Infinity;
+    let perMs = 0;
+    for (const aged of this.#aged.values()) {
+      if (aged.pages === 0) continue;
+      const intervalMs = this.#intervalMs(aged.path);
+      perMs += 1 / intervalMs;
+      const untilDueMs = aged.bornMs + intervalMs - nowMs;
+      if (untilDueMs > intervalMs * early) napMs = Math.min(napMs, untilDueMs);
+      else if (this.surroundings.isBusy(aged.path)) napMs = Math.min(napMs, busyRetryMs);
+      else due.push(aged);
+    }
+    const sliceMs = Math.min(1000, Math.max(shortestNapMs, this.surroundings.periodMs() * early));
+    const atOnce = Math.max(fewestAtOnce, Math.ceil(perMs * sliceMs * 1.5));
+    if (due.length > atOnce) {
+      due.sort((one, other) => one.bornMs - other.bornMs);
+      napMs = Math.min(napMs, sliceMs);
+    }
+    await this.#age(due.slice(0, atOnce), signal);
+    return napMs;
+  }
+
+  async #age(due: readonly Aged[], signal: AbortSignal): Promise<void> {
+    const awake: Aged[] = [];
+    for (const aged of due) if (!signal.aborted && !(await this.#rests(aged))) awake.push(aged);
+    if (awake.length === 0 || signal.aborted) return;
+    const startMs = this.clock.nowMs();
+    const targets = awake.map((aged): AgingTarget => {
+      const { id, path, node, youngestSeq } = aged;
+      return { id, path, node, maxSeq: youngestSeq };
+    });
+    const refusals = await this.kernel.lruGen.age(targets);
+    const refused = new Set(refusals.map(({ target }) => target));
+    awake.forEach((aged, index) => {
+      aged.bornMs = startMs;
+      const target = targets[index];
+      if (target && !refused.has(target)) aged.youngestSeq++;
+    });
     for (const { target, error } of refusals)
       this.log.debug({ memcg: toText(target.path), node: target.node, refusal: sentenceOf(error) }, 'not aged');
   }
+
+  /**
+   * Whether an aging would find nothing: all pages of the memcg are where they can be evicted, and none of its tasks ran since it was last
+   * aged. Its borders get older by themselves.
+   */
+  async #rests(aged: Aged): Promise<boolean> {
+    if (aged.youngPages > 0) return false;
+    const nowMs = this.clock.nowMs();
+    const cpuUsageUs = await this.kernel.memcgs.cpuUsageUs(aged.path).catch(() => undefined);
+    if (cpuUsageUs !== undefined && cpuUsageUs === aged.cpuUsageUs) {
+      aged.quiet = { seq: aged.youngestSeq, untilMs: nowMs };
+      aged.bornMs = nowMs;
+      return true;
+    }
+    aged.cpuUsageUs = cpuUsageUs;
+    return false;
+  }
+
+  #intervalMs(path: string): number {
+    const periodMs = this.surroundings.periodMs();
+    return agingIntervalMs(periodMs, this.surroundings.agePeriodsOf(path)) * this.budget.stretch;
+  }
+}
+
+function keyOf(id: string, path: string, node: number): string {
+  return `${id} ${node} ${path}`;
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
 }

@@ -6,6 +6,7 @@ import type { LruGenMemcg } from '../kernel/lru-gen.js';
 import { toText } from '../kernel/text.js';
 import type { Log } from '../log.js';
 import { Aging } from './aging.js';
+import { AgingBudget } from './aging-budget.js';
 import { BorrowedSettings, type LoanJournal } from './borrowed-settings.js';
 import { Census } from './census.js';
 import {
@@ -19,12 +20,16 @@ import {
 } from './controls.js';
 import { Eviction, type PageType } from './eviction.js';
 import { EvictionSteps } from './eviction-steps.js';
+import { Identities } from './identities.js';
+import { Kidled } from './kidled.js';
 import { Ledger, type LedgerBytes } from './ledger.js';
 import { Problems } from './problems.js';
-import { Reclaim } from './reclaim.js';
+import { defaultPace, Reclaim } from './reclaim.js';
 import { planReclaim } from './reclaim-plan.js';
 import { largestStepPages } from './run.js';
 import { Swapin } from './swapin.js';
+import type { Tracker, TrackerName } from './tracker.js';
+import { createTracker } from './trackers.js';
 import { isBelow, Turns } from './turns.js';
 
 export type { Capabilities, Memcg };
@@ -39,6 +44,10 @@ export interface EngineSettings {
   readonly flagsGate: 'off' | 'strict';
   /** Runs side by side on different memcgs. */
   readonly runsAtOnce: number;
+  /** Where page ages come from. */
+  readonly tracker: TrackerName;
+  /** Share of one processor that agings and looks may take, in percent. */
+  readonly scanCpuPercent: number;
 }
 
 export const defaultEngineSettings: EngineSettings = {
@@ -46,7 +55,12 @@ export const defaultEngineSettings: EngineSettings = {
   children: 'skip',
   flagsGate: 'off',
   runsAtOnce: 4,
+  tracker: 'mglru',
+  scanCpuPercent: 2,
 };
+
+/** Share of the budget for watching that may go into memory.stat. */
+const statShare = 0.3;
 
 /** coldpgs's batch counts pages per lock hold; a step of ours is so many batches. */
 const batchesPerStep = 128;
@@ -58,6 +72,10 @@ export class Engine {
   readonly ledger = new Ledger();
   readonly problems: Problems;
   readonly borrowed: BorrowedSettings;
+  readonly kidled: Kidled;
+  readonly tracker: Tracker;
+  readonly #budget: AgingBudget;
+  readonly #identities: Identities;
   readonly #census = new Census();
   readonly #aging: Aging;
   readonly #reclaim: Reclaim;
@@ -79,14 +97,60 @@ export class Engine {
     const { anonOnlyEviction } = capabilities;
     const eviction = new Eviction(kernel, clock, anonOnlyEviction);
     const steps = new EvictionSteps(kernel, clock, eviction, this.ledger, anonOnlyEviction, log);
-    this.#reclaim = new Reclaim(kernel, clock, eviction, steps, this.#census, log);
     this.#swapin = new Swapin(kernel, clock, this.ledger, this.borrowed, log);
-    this.#aging = new Aging(kernel, clock, this.#census, log, {
+    this.tracker = createTracker(settings.tracker, {
+      kernel,
+      clock,
+      capabilities,
+      log,
+      periodMs: () => settings.scanPeriodMs,
+    });
+    this.#reclaim = new Reclaim(
+      kernel,
+      clock,
+      eviction,
+      steps,
+      this.#census,
+      log,
+      defaultPace,
+      (memcg, type, usedShare) => this.tracker.learn?.(memcg, type, usedShare),
+    );
+    this.kidled = new Kidled(kernel, clock, this.tracker, log, {
+      periodMs: () => settings.scanPeriodMs,
+      statBudgetMs: () => (settings.scanPeriodMs * settings.scanCpuPercent * statShare) / 100,
+    });
+    this.#identities = new Identities((path) => kernel.memcgs.at(path));
+    this.#budget = new AgingBudget(clock, () => settings.scanCpuPercent, log);
+    this.#aging = new Aging(kernel, clock, this.#census, this.#budget, log, {
       periodMs: () => settings.scanPeriodMs,
       agePeriodsOf: (path) => this.#agePeriodsByPath.get(path) ?? this.global.agePeriods,
       isBusy: (path) => this.#turns.isBusy(path),
-      onListing: async () => this.#sweep(),
+      onLook: (listed, atMs, signal) => this.#look(listed, atMs, signal),
     });
+  }
+
+  /** Before `run`: takes what the tracker needs. Throws TRACKER_UNAVAILABLE. */
+  async start(): Promise<void> {
+    await this.tracker.start();
+  }
+
+  /** Gives back what `start` took. */
+  async stop(): Promise<void> {
+    await this.tracker.stop();
+  }
+
+  /** The unit of all ages, in whole seconds; 0 is off. Resets the statistics of kidled, also when it is what it was. */
+  setScanPeriod(seconds: number): void {
+    const beforeMs = this.settings.scanPeriodMs;
+    this.settings.scanPeriodMs = seconds * 1000;
+    this.kidled.periodWritten();
+    this.#aging.periodChanged(beforeMs);
+    this.log.info({ seconds, before: beforeMs / 1000 }, 'the scan period was written');
+  }
+
+  /** How the watching goes: for coldpgs/capabilities. */
+  watching(): { readonly tracker: TrackerName; readonly stretch: number; readonly usedPercent: number | undefined } {
+    return { tracker: this.tracker.name, stretch: this.#budget.stretch, usedPercent: this.#budget.usedPercent };
   }
 
   /** Runs the aging clock until `signal` is aborted. */
@@ -107,12 +171,12 @@ export class Engine {
   noteColdness(memcg: Memcg, change: { flags?: bigint; lastAgePeriods?: number }): void {
     this.controls.set(memcg, change);
     this.#readColdness();
-    this.#aging.lookNow();
+    this.#aging.wake();
   }
 
   noteGlobalColdness(agePeriods: number): void {
     this.global.agePeriods = agePeriods;
-    this.#aging.lookNow();
+    this.#aging.wake();
   }
 
   /**
@@ -209,19 +273,24 @@ export class Engine {
     if (this.settings.scanPeriodMs === 0) return this.problems.report(about, periodIsZero);
     const types = await this.#types(memcg, asked);
     if (types.length === 0) return;
-    const outcome = await this.#turns.run(memcg.path, signal, () =>
-      this.#reclaim.run(
-        {
-          memcg,
-          agePeriods,
-          periodMs: this.settings.scanPeriodMs,
-          limitBytes,
-          types,
-          stepPages: Math.min(this.global.batch * batchesPerStep, largestStepPages),
-        },
-        signal,
-      ),
-    );
+    const request = {
+      memcg,
+      agePeriods,
+      periodMs: this.settings.scanPeriodMs,
+      limitBytes,
+      types,
+      stepPages: Math.min(this.global.batch * batchesPerStep, largestStepPages),
+    };
+    const outcome = await this.#turns.run(memcg.path, signal, async () => {
+      const before = { ...this.ledger.own(memcg) };
+      try {
+        return await this.#reclaim.run(request, signal);
+      } finally {
+        const out = bytesOut(this.ledger.own(memcg), before);
+        this.kidled.evicted(memcg, 'file', out.fileBytes);
+        this.kidled.evicted(memcg, 'anon', out.anonBytes);
+      }
+    });
     for (const sentence of outcome.shortfalls) this.problems.report(about, sentence);
   }
 
@@ -275,6 +344,13 @@ export class Engine {
       );
   }
 
+  async #look(listed: readonly LruGenMemcg[], atMs: number, signal: AbortSignal): Promise<void> {
+    const seen = this.#identities.identify(listed, atMs, (one) => this.#aging.quietUntilMs(one));
+    this.#sweep();
+    this.kidled.keepOnly(seen, this.isLive);
+    await this.kidled.look(seen, atMs, signal);
+  }
+
   #sweep(): void {
     this.ledger.keepOnly(this.isLive);
     this.controls.keepOnly(this.isLive);
@@ -289,6 +365,12 @@ export class Engine {
       if (agePeriods > 0) this.#agePeriodsByPath.set(memcg.path, agePeriods);
     }
   }
+}
+
+/** What left a memcg between two states of its ledger. */
+function bytesOut(after: LedgerBytes, before: LedgerBytes): { fileBytes: number; anonBytes: number } {
+  const out = (row: keyof LedgerBytes): number => (after[row] ?? 0) - (before[row] ?? 0);
+  return { fileBytes: out('pagecache dropped'), anonBytes: out('anon zswap out') + out('anon swap out') };
 }
 
 function nothingProvenAnywhere(agePeriods: number): string {

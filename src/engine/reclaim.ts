@@ -73,6 +73,8 @@ export class Reclaim {
     private readonly census: Census,
     private readonly log: Log,
     private readonly pace: ReclaimPace = defaultPace,
+    /** Told what share of the pages that looked cold a probe showed to be in use. */
+    private readonly onProbed: (memcg: Memcg, type: PageType, usedShare: number) => void = () => undefined,
   ) {}
 
   /**
@@ -187,6 +189,7 @@ export class Reclaim {
         const refaults = (await this.eviction.refaults(memcg, type)) - refaultsBefore;
         const verdict = judgeProbe(freedPages, refaults, probesLeft);
         this.log.debug({ memcg: toText(memcg.path), type, freedPages, refaults, verdict }, 'probed');
+        if (freedPages > 0) this.onProbed(memcg, type, Math.min(1, Math.max(0, refaults / freedPages)));
         if (verdict === 'probe again') again.push(type);
         if (verdict === 'go on') this.#goodProbes.set(probeKey(run, type), { memcg, atMs: this.clock.nowMs() });
         if (verdict === 'go slower') for (const vein of veins) vein.careful ||= vein.cold.type === type;

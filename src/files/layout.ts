@@ -3,6 +3,8 @@ import type { Engine, Memcg } from '../engine/engine.js';
 import { globalFiles, type GlobalFile } from './coldpgs.js';
 import type { ControlFile, Directory, TreeNode, WriteContext } from './control-file.js';
 import type { Dialect } from './dialect.js';
+import { idlePageStatsFiles, kidledFiles, type KidledFile } from './kidled.js';
+import type { KidledDialect } from './kidled-dialect.js';
 import { memcgFiles, type MemcgFile } from './memcg.js';
 import { selfFiles, type SelfFile, type SelfSurroundings } from './self.js';
 
@@ -10,6 +12,7 @@ import { selfFiles, type SelfFile, type SelfSurroundings } from './self.js';
 export interface Surroundings extends SelfSurroundings {
   readonly engine: Engine;
   readonly dialect: Dialect;
+  readonly kidledDialect: KidledDialect;
   readonly pageBytes: number;
   readonly modes: FileModes;
 }
@@ -20,19 +23,29 @@ export interface FileModes {
   readonly memcg?: number;
 }
 
-/** The root of the tree: sys/kernel/mm/coldpgs, sys/fs/cgroup with every live memcg, and coldpgs about itself. */
+/** The root of the tree: sys/kernel/mm/coldpgs and kidled, sys/fs/cgroup with every live memcg, and coldpgs about itself. */
 export function buildTree(surroundings: Surroundings): Directory {
   const global = globalFiles.map((file) => named(file.name, boundGlobal(file, surroundings)));
+  const kidled = kidledFiles
+    .filter((file) => file.isIn(surroundings.kidledDialect))
+    .map((file) => named(file.name, boundKidled(file, surroundings)));
+  const filesOfMemcg = [...memcgFiles, ...idlePageStatsFiles(surroundings.kidledDialect)];
   const self = selfFiles.map((file) => named(file.name, boundSelf(file, surroundings)));
   return fixed('/', [
     named(
       'sys',
       fixed('/sys', [
-        named('fs', fixed('/sys/fs', [named('cgroup', memcgDirectory('/', surroundings))])),
+        named('fs', fixed('/sys/fs', [named('cgroup', memcgDirectory('/', filesOfMemcg, surroundings))])),
         named(
           'kernel',
           fixed('/sys/kernel', [
-            named('mm', fixed('/sys/kernel/mm', [named('coldpgs', fixed('/sys/kernel/mm/coldpgs', global))])),
+            named(
+              'mm',
+              fixed('/sys/kernel/mm', [
+                named('coldpgs', fixed('/sys/kernel/mm/coldpgs', global)),
+                named('kidled', fixed('/sys/kernel/mm/kidled', kidled)),
+              ]),
+            ),
           ]),
         ),
       ]),
@@ -60,7 +73,7 @@ function fixed(identity: string, entries: readonly Named[]): Directory {
 }
 
 /** A memcg's directory: its control files and the directories of its children, as they are at each look. */
-function memcgDirectory(path: string, surroundings: Surroundings): Directory {
+function memcgDirectory(path: string, files: readonly MemcgFile[], surroundings: Surroundings): Directory {
   const { engine } = surroundings;
   const memcg = engine.memcgAt(path);
   return {
@@ -70,14 +83,14 @@ function memcgDirectory(path: string, surroundings: Surroundings): Directory {
     changing: true,
     names: () => {
       if (!engine.memcgAt(path)) throw gone();
-      return [...memcgFiles.map((file) => file.name), ...engine.childNames(path)];
+      return [...files.map((file) => file.name), ...engine.childNames(path)];
     },
     child: (name) => {
-      const file = memcgFiles.find((one) => one.name === name);
+      const file = files.find((one) => one.name === name);
       const owner = file && engine.memcgAt(path);
       if (file) return owner && boundMemcg(file, owner, surroundings);
       const childPath = path === '/' ? `/${name}` : `${path}/${name}`;
-      return engine.memcgAt(childPath) && memcgDirectory(childPath, surroundings);
+      return engine.memcgAt(childPath) && memcgDirectory(childPath, files, surroundings);
     },
   };
 }
@@ -90,6 +103,16 @@ function boundGlobal(file: GlobalFile, { engine, dialect, modes }: Surroundings)
     mode: apply && modes.global !== undefined ? modes.global : file.mode,
     render: () => file.render(engine, dialect),
     ...(apply && { apply: (text: string, context: WriteContext) => apply(engine, text, context) }),
+  };
+}
+
+function boundKidled({ name, mode, render, apply }: KidledFile, { engine }: Surroundings): ControlFile {
+  return {
+    kind: 'file',
+    identity: `/sys/kernel/mm/kidled/${name}`,
+    mode,
+    render: () => render(engine),
+    apply: (text) => apply(engine, text),
   };
 }
 

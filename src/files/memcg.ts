@@ -13,7 +13,7 @@ export interface MemcgSurroundings {
   readonly pageBytes: number;
 }
 
-/** One memory.coldpgs.* file, for every memcg. */
+/** One memory.* file, for every memcg. */
 export interface MemcgFile {
   readonly name: string;
   readonly mode: number;
@@ -21,7 +21,7 @@ export interface MemcgFile {
   apply(memcg: Memcg, text: string, surroundings: MemcgSurroundings, context: WriteContext): void | Promise<void>;
 }
 
-/** The files of every memcg, the root's included (reference: coldpgs, section 3). All but swapin strip white space first. */
+/** The memory.coldpgs.* files of every memcg, the root's included (reference: coldpgs, section 3). All but swapin strip white space first. */
 export const memcgFiles: readonly MemcgFile[] = [
   {
     name: 'memory.coldpgs.flags',

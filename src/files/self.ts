@@ -21,7 +21,7 @@ export const selfFiles: readonly SelfFile[] = [
   { name: 'version', render: ({ packageVersion }) => `${packageVersion}\n` },
   {
     name: 'capabilities',
-    render: ({ engine }) => capabilitiesText(engine.capabilities),
+    render: ({ engine }) => capabilitiesText(engine.capabilities) + watchingText(engine),
   },
   {
     name: 'errors',
@@ -31,7 +31,10 @@ export const selfFiles: readonly SelfFile[] = [
         .map(({ at, about, sentence }) => `${at.toISOString()} ${oneLine(`${about}: ${sentence}`)}\n`)
         .join(''),
   },
-  { name: 'settings', render: ({ settings }) => lines(settings) },
+  {
+    name: 'settings',
+    render: ({ settings, engine }) => lines({ ...settings, 'scan-period': engine.settings.scanPeriodMs / 1000 }),
+  },
   { name: 'gauges', render: ({ gauges }) => lines(gauges()) },
 ];
 
@@ -47,6 +50,16 @@ export function capabilitiesText(capabilities: Capabilities): string {
     zswap: capabilities.zswap,
     psi: capabilities.psi,
     nodes: capabilities.nodes.join(','),
+  });
+}
+
+/** Where page ages come from, and what watching them costs; `scan_stretch` is above 1 where that is more than it may. */
+function watchingText(engine: Engine): string {
+  const { tracker, stretch, usedPercent } = engine.watching();
+  return lines({
+    tracker,
+    scan_stretch: stretch.toFixed(2),
+    scan_cpu_percent_used: usedPercent === undefined ? 'not known yet' : usedPercent.toFixed(2),
   });
 }
 

@@ -28,6 +28,8 @@ export interface MemcgInterface {
   list(): Promise<Memcg[]>;
   /** Process ids (thread group leaders) in the memcg itself and in cgroups below it that are no memcgs, whose memory is its own; not in its descendants. */
   tasks(path: string): Promise<number[]>;
+  /** CPU time used by the tasks of the memcg and its descendants since it was made, in microseconds; undefined where the kernel does not say (cgroup v1). */
+  cpuUsageUs(path: string): Promise<number | undefined>;
   /** The memcg this process runs in. */
   own(): string;
 }
@@ -73,6 +75,8 @@ export interface EvictCommand {
 export interface MemoryInterface {
   /** memory.stat of a memcg: hierarchical on v2; the memcg's own on v1. */
   stat(path: string): Promise<MemoryStat>;
+  /** The same at once, while nothing else goes on: for one memcg that somebody reads a file of. `tree`: with its descendants on v1 too. */
+  statNow(path: string, scope: 'own' | 'tree'): MemoryStat;
   /** Bytes that can still be charged to the memcg: the least of memory.max and memory.high less memory.current on the way to the root; Infinity without limits. */
   room(path: string): Promise<number>;
   /** Bytes of swap charged to the memcg and its descendants; the machine's for the root. */

@@ -8,6 +8,11 @@ export interface MemoryStat {
   readonly swapCachedBytes: number;
   /** Pages being written, to files and to swap. */
   readonly writebackBytes: number;
+  /** Page cache that is changed and not being written yet. */
+  readonly fileDirtyBytes: number;
+  /** Anonymous and shared memory in generations, by what the kernel calls inactive and active. */
+  readonly inactiveAnonBytes: number;
+  readonly activeAnonBytes: number;
   readonly unevictableBytes: number;
   /** 0 on cgroup v1, which does not say. */
   readonly slabReclaimableBytes: number;
@@ -18,6 +23,8 @@ export interface MemoryStat {
   readonly stealPages: number | undefined;
   readonly zswapOutPages: number | undefined;
   readonly zswapInPages: number | undefined;
+  /** Whether the descendants are counted in. */
+  readonly includesDescendants: boolean;
 }
 
 /** Parses memory.stat of cgroup v2 (kernel 6.1 and later). Before 6.15 proactive reclaim counts as direct. Absent sizes are 0; never throws. */
@@ -31,6 +38,9 @@ export function parseMemoryStatV2(text: string): MemoryStat {
     shmemBytes: counters.get('shmem') ?? 0,
     swapCachedBytes: counters.get('swapcached') ?? 0,
     writebackBytes: counters.get('file_writeback') ?? 0,
+    fileDirtyBytes: counters.get('file_dirty') ?? 0,
+    inactiveAnonBytes: counters.get('inactive_anon') ?? 0,
+    activeAnonBytes: counters.get('active_anon') ?? 0,
     unevictableBytes: counters.get('unevictable') ?? 0,
     slabReclaimableBytes: counters.get('slab_reclaimable') ?? 0,
     refaultFilePages: counters.get('workingset_refault_file') ?? 0,
@@ -38,18 +48,24 @@ export function parseMemoryStatV2(text: string): MemoryStat {
     stealPages: direct === undefined ? undefined : direct + proactive,
     zswapOutPages: counters.get('zswpout'),
     zswapInPages: counters.get('zswpin'),
+    includesDescendants: true,
   };
 }
 
-/** Parses memory.stat of cgroup v1: the memcg's own values, not the `total_` ones. Absent sizes are 0; never throws. */
-export function parseMemoryStatV1(text: string): MemoryStat {
-  const counters = parseCounters(text);
+/** Parses memory.stat of cgroup v1: the memcg's own values, or the `total_` ones with its descendants. Absent sizes are 0; never throws. */
+export function parseMemoryStatV1(text: string, scope: 'own' | 'tree' = 'own'): MemoryStat {
+  const all = parseCounters(text);
+  const prefix = scope === 'tree' ? 'total_' : '';
+  const counters = { get: (name: string) => all.get(prefix + name) };
   return {
     anonBytes: counters.get('rss') ?? 0,
     fileBytes: counters.get('cache') ?? 0,
     shmemBytes: counters.get('shmem') ?? 0,
     swapCachedBytes: counters.get('swapcached') ?? 0,
     writebackBytes: counters.get('writeback') ?? 0,
+    fileDirtyBytes: counters.get('dirty') ?? 0,
+    inactiveAnonBytes: counters.get('inactive_anon') ?? 0,
+    activeAnonBytes: counters.get('active_anon') ?? 0,
     unevictableBytes: counters.get('unevictable') ?? 0,
     slabReclaimableBytes: 0,
     refaultFilePages: counters.get('workingset_refault_file') ?? 0,
@@ -57,6 +73,7 @@ export function parseMemoryStatV1(text: string): MemoryStat {
     stealPages: undefined,
     zswapOutPages: undefined,
     zswapInPages: undefined,
+    includesDescendants: scope === 'tree',
   };
 }
 

@@ -33,7 +33,8 @@ export class Daemon {
     this.stateFolder = after?.stateFolder ?? mkdtempSync(join(tmpdir(), 'coldpgs-state-'));
     const args = [
       ...['mount', this.mountPoint, '--scan-period', String((others.periodMs ?? periodMs) / 1000)],
-      ...['--state-dir', this.stateFolder, '--log-level', 'debug', ...options],
+      // An emulated machine is slow: what watching may cost is not what is tested.
+      ...['--state-dir', this.stateFolder, '--log-level', 'debug', '--scan-cpu-percent', '100', ...options],
     ];
     const enter = memcg ? `echo $$ > '${memcg.file('cgroup.procs')}' && ` : '';
     this.#process = spawn('sh', ['-c', `${enter}exec coldpgs "$@"`, 'sh', ...args], {
@@ -85,6 +86,16 @@ export class Daemon {
   /** A file of sys/kernel/mm/coldpgs. */
   globalFile(name: string): string {
     return `${this.mountPoint}/sys/kernel/mm/coldpgs/${name}`;
+  }
+
+  /** A file of sys/kernel/mm/kidled. */
+  kidledFile(name: string): string {
+    return `${this.mountPoint}/sys/kernel/mm/kidled/${name}`;
+  }
+
+  /** memory.idle_page_stats of a memcg. */
+  idlePageStatsFile(memcg: Memcg | { readonly path: string }): string {
+    return `${this.mountPoint}/sys/fs/cgroup${memcg.path}/memory.idle_page_stats`;
   }
 
   /** A memory.coldpgs.* file of a memcg. */

@@ -78,15 +78,21 @@ export class Memcg {
 
   /** Number of the youngest generation; it grows by one with each aging. */
   youngestGeneration(): number {
+    return this.generations().at(-1)?.seq ?? 0;
+  }
+
+  /** What lru_gen lists of it on node 0, the oldest first. */
+  generations(): { seq: number; ageMs: number; pages: number }[] {
     let inside = false;
-    let youngest = 0;
+    const generations: { seq: number; ageMs: number; pages: number }[] = [];
     for (const line of readFileSync('/sys/kernel/debug/lru_gen', 'utf8').split('\n')) {
       const path = /^memcg\s+\d+ (.*)$/.exec(line)?.[1];
       if (path !== undefined) inside = path === this.path;
-      const generation = /^\s+(\d+)(?:\s+\d+){3}/.exec(line)?.[1];
-      if (inside && generation !== undefined) youngest = Number(generation);
+      const [, seq, ageMs, anon, file] = /^\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)/.exec(line) ?? [];
+      if (inside && seq !== undefined)
+        generations.push({ seq: Number(seq), ageMs: Number(ageMs), pages: Number(anon) + Number(file) });
     }
-    return youngest;
+    return generations;
   }
 
   /** Resolves when the memcg was aged so often from now on. */
@@ -96,11 +102,20 @@ export class Memcg {
   }
 
   /**
-   * Resolves when all that is in the memcg now and stays unused is proven idle for one period: the first aging sees the use by which it
-   * came in, two more make its generation one that may be evicted. An aging may come a twentieth of a period early.
+   * Resolves when all that is in the memcg now and stays unused is proven idle for `idleMs`: the first aging sees the use by which it
+   * came in, two more make its generation one that may be evicted. An aging may come a twentieth of a period early. A memcg of which nothing
+   * runs is not aged once all of it may be evicted: then its borders must be old enough, and it must have been watched that long.
    */
-  async cold(): Promise<void> {
-    await this.agings(3);
+  async cold(idleMs = 1000): Promise<void> {
+    const from = this.youngestGeneration();
+    const startMs = performance.now();
+    await eventually(`${this.path} to be cold`, () => {
+      const generations = this.generations();
+      if ((generations.at(-1)?.seq ?? 0) >= from + 3 && performance.now() - startMs >= idleMs * 2) return true;
+      const border = generations.at(-2);
+      const young = generations.slice(-2).reduce((sum, { pages }) => sum + pages, 0);
+      return young === 0 && border && border.ageMs >= idleMs && performance.now() - startMs >= idleMs * 2.5;
+    });
     await sleep(500);
   }
 

@@ -39,7 +39,7 @@ void describe('a threshold that nothing is proven to have reached', () => {
   });
 
   void it('is proven later, because the memcg is now aged for it; what came in since then stays', async () => {
-    await memcg.agings(4);
+    await memcg.cold(6 * periodMs);
     const later = await Workload.start(memcg, 'anon:32:0');
     const startMs = performance.now();
     await echo(6, daemon.memcgFile(memcg, 'threshold'));

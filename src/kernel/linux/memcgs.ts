@@ -1,12 +1,13 @@
 import { readdirSync, statSync, type BigIntStats } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { systemErrno } from '../../errors.js';
+import { parseCpuUsage } from '../cpu-stat.js';
 import type { Memcg, MemcgInterface } from '../kernel.js';
 import { parseMemoryCgroup } from '../proc-cgroup.js';
 import { pathBytes, readText, readTextSync } from './kernel-file.js';
 import { childPath, directoryOf, isMemcgPath } from './memcg-path.js';
 import { pathInMount, type MemoryHierarchy } from './memory-hierarchy.js';
-import { cgroupFile } from './paths.js';
+import { cgroupFile, cgroupFileV2 } from './paths.js';
 import { isGone, kernelRefused, memcgGone } from './refusal.js';
 
 /** The longest that a walk over all memcgs keeps other work waiting. */
@@ -67,6 +68,17 @@ export class LinuxMemcgs implements MemcgInterface {
         if (index === 0) throw memcgGone(path, error);
       }
     return [...ids];
+  }
+
+  async cpuUsageUs(path: string): Promise<number | undefined> {
+    if (this.hierarchy.version === 1) return undefined;
+    const file = `${directoryOf(this.hierarchy, path)}/${cgroupFileV2.cpuStat}`;
+    try {
+      return parseCpuUsage(await readText(file));
+    } catch (error) {
+      if (isGone(error)) throw memcgGone(path, error);
+      throw kernelRefused(`Cannot read ${file}.`, error);
+    }
   }
 
   /** The root when this process runs outside of the part of the hierarchy that is mounted. */

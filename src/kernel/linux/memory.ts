@@ -21,6 +21,10 @@ export class MemoryV2 implements MemoryInterface {
     return parseMemoryStatV2(await statText(this.files, path));
   }
 
+  statNow(path: string): MemoryStat {
+    return parseMemoryStatV2(this.files.textNow(path, cgroupFile.stat));
+  }
+
   /** memory.high counts as well: who charges beyond it is put to sleep, and that would be us. */
   async room(path: string): Promise<number> {
     return Math.min(
@@ -54,6 +58,10 @@ export class MemoryV1 implements MemoryInterface {
 
   async stat(path: string): Promise<MemoryStat> {
     return parseMemoryStatV1(await statText(this.files, path));
+  }
+
+  statNow(path: string, scope: 'own' | 'tree'): MemoryStat {
+    return parseMemoryStatV1(this.files.textNow(path, cgroupFile.stat), scope);
   }
 
   /** A charge counts as memory and as memory with swap: there must be room for both. */

@@ -46,6 +46,7 @@ export const cgroupFileV2 = {
   swapMax: 'memory.swap.max',
   swapCurrent: 'memory.swap.current',
   reclaim: 'memory.reclaim',
+  cpuStat: 'cpu.stat',
 } as const;
 
 /** Files of cgroup v1 only. `memsw` counts memory and swap together. */

@@ -39,7 +39,7 @@ export class SimulatedMachine {
       kind: 'simulated',
       pageBytes: PAGE_BYTES,
       capabilities: () => Promise.resolve(capabilities),
-      memcgs: new SimulatedMemcgs(world, own),
+      memcgs: new SimulatedMemcgs(world, own, cgroupVersion),
       lruGen: new SimulatedLruGen(world, this.#faults, this.hooks, options.evictionMsPerMib ?? 0),
       memory: new SimulatedMemory(world, this.#faults, cgroupVersion, vmSwappiness),
       swap: new SimulatedSwap(world, this.#faults),
@@ -121,7 +121,14 @@ export class SimulatedMachine {
   /** Uses a set now, once. An aging or eviction at this very moment counts as before it. */
   touch(set: PageSet): void {
     set.touch(this.#world.settle());
+    set.memcg.cpuUsageUs += 1000;
     this.#world.bringBack(set);
+  }
+
+  /** Lets the tasks of a memcg run for a moment without using any of its pages. */
+  run(path: string): void {
+    this.#world.settle();
+    this.#made(path).cpuUsageUs += 1000;
   }
 
   /** Changes how often a set is used from now on; `undefined`: no more. */
@@ -167,6 +174,7 @@ export class SimulatedMachine {
         : generations.below(generationsDown, kind.type);
     const set = new PageSet(nature, memcg, seq, nowMs, use.touchedEveryMs);
     memcg.sets.add(set);
+    memcg.cpuUsageUs += 1000;
     return set;
   }
 }

@@ -28,6 +28,8 @@ export class SimulatedMemcg {
   readonly tasks = new Set<number>();
   readonly sets = new Set<PageSet>();
   slabReclaimableBytes = 0;
+  /** CPU time of its own tasks. */
+  cpuUsageUs = 0;
   /** memory.swappiness of cgroup v1; undefined: the machine's. */
   swappiness: number | undefined;
   readonly limits: MemcgLimits = {

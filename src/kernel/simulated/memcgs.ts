@@ -7,6 +7,7 @@ export class SimulatedMemcgs implements MemcgInterface {
   constructor(
     private readonly world: World,
     private readonly ownPath: string,
+    private readonly cgroupVersion: 1 | 2,
   ) {}
 
   at(path: string): Memcg | undefined {
@@ -25,6 +26,14 @@ export class SimulatedMemcgs implements MemcgInterface {
 
   async tasks(path: string): Promise<number[]> {
     return [...this.world.tree.live(path).tasks];
+  }
+
+  /** As on the real kernel: counters of cgroup v1 are in another hierarchy. */
+  async cpuUsageUs(path: string): Promise<number | undefined> {
+    const memcg = this.world.tree.live(path);
+    this.world.settle();
+    if (this.cgroupVersion === 1) return undefined;
+    return [...memcg.subtree()].reduce((sum, below) => sum + below.cpuUsageUs, 0);
   }
 
   own(): string {

@@ -18,9 +18,16 @@ export class SimulatedMemory implements MemoryInterface {
   ) {}
 
   async stat(path: string): Promise<MemoryStat> {
+    return this.statNow(path, 'own');
+  }
+
+  statNow(path: string, scope: 'own' | 'tree'): MemoryStat {
     this.faults.meet('stat');
     const memcg = this.#settled(path);
-    const counted = this.cgroupVersion === 2 ? [...memcg.subtree()] : [memcg];
+    const includesDescendants = this.cgroupVersion === 2 || scope === 'tree';
+    const counted = includesDescendants ? [...memcg.subtree()] : [memcg];
+    const anonIn = (young: boolean) => (set: PageSet) => this.#anonPages(set, young) * PAGE_BYTES;
+    const listedAnonBytes = (young: boolean): number => sets.map(anonIn(young)).reduce((sum, bytes) => sum + bytes, 0);
     const sets = counted.flatMap((below) => [...below.sets]);
     const resident = (which: (set: PageSet) => boolean): number =>
       sets.reduce((sum, set) => sum + (which(set) ? set.residentPages * PAGE_BYTES : 0), 0);
@@ -31,6 +38,9 @@ export class SimulatedMemory implements MemoryInterface {
       swapCachedBytes: 0,
       writebackBytes: 0,
       shmemBytes: resident(({ nature }) => nature.shmem),
+      fileDirtyBytes: resident(({ nature }) => nature.type === 'file' && nature.dirty),
+      inactiveAnonBytes: listedAnonBytes(false),
+      activeAnonBytes: listedAnonBytes(true),
       unevictableBytes: resident(({ nature }) => nature.mlocked),
       slabReclaimableBytes: counted.reduce((sum, below) => sum + below.slabReclaimableBytes, 0),
       refaultFilePages: events('refaultFilePages'),
@@ -38,7 +48,16 @@ export class SimulatedMemory implements MemoryInterface {
       stealPages: this.cgroupVersion === 2 ? events('stealPages') : undefined,
       zswapOutPages: this.cgroupVersion === 2 ? events('zswapOutPages') : undefined,
       zswapInPages: this.cgroupVersion === 2 ? events('zswapInPages') : undefined,
+      includesDescendants,
     };
+  }
+
+  /** Pages of a set on anon's lists, in the two youngest generations (which the kernel calls active) or in the others. */
+  #anonPages(set: PageSet, young: boolean): number {
+    const { type, mlocked, node } = set.nature;
+    if (type !== 'anon' || mlocked) return 0;
+    const { maxSeq } = set.memcg.on(node);
+    return set.count((place) => place.kind === 'memory' && place.seq + 1n >= maxSeq === young);
   }
 
   async room(path: string): Promise<number> {

@@ -34,7 +34,11 @@ export class World implements Arrival {
   /** Brings back the pages that were away when their set was used. Answers the time now. */
   settle(): number {
     const nowMs = this.clock.nowMs();
-    for (const set of this.tree.root.subtreeSets()) if (set.lastTouchMs(nowMs) > this.#settledMs) this.bringBack(set);
+    for (const set of this.tree.root.subtreeSets()) {
+      if (set.lastTouchMs(nowMs) <= this.#settledMs) continue;
+      set.memcg.cpuUsageUs += 1000;
+      this.bringBack(set);
+    }
     this.#settledMs = nowMs;
     return nowMs;
   }

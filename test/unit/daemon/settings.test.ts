@@ -4,10 +4,13 @@ import { engineSettings, parseSettings, settingsSchema } from '../../../src/daem
 void t.test('without options: the module’s behaviour', async (t) => {
   t.same(parseSettings({}), {
     'scan-period': 15,
+    'scan-cpu-percent': 2,
+    tracker: 'mglru',
     'log-level': 'info',
     'state-dir': '/var/lib/coldpgs',
     'keep-lru-gen': false,
     dialect: '2.5',
+    'kidled-dialect': 'K-B',
     'flags-gate': 'off',
     children: 'skip',
     owner: '0:0',
@@ -18,6 +21,7 @@ void t.test('without options: the module’s behaviour', async (t) => {
 void t.test('options as they come from the command line, in text', async (t) => {
   const settings = parseSettings({
     'scan-period': '120',
+    'scan-cpu-percent': '0.5',
     'log-level': 'debug',
     'mode-global': '0640',
     'mode-memcg': '664',
@@ -31,6 +35,8 @@ void t.test('options as they come from the command line, in text', async (t) => 
     children: 'include',
     flagsGate: 'strict',
     runsAtOnce: 4,
+    tracker: 'mglru',
+    scanCpuPercent: 0.5,
   });
 });
 
@@ -44,6 +50,13 @@ void t.test('each wrong value is refused by name, with what was given and what i
     ...['-1', '65536', '1.5', 'soon', '', ' 5', '0x10', '1e3', '9'.repeat(400)].map(
       (given): [string, unknown, RegExp] => ['scan-period', given, /must be whole seconds, 0 to 65535/],
     ),
+    ...['0', '0.09', '100.1', '-2', '2%', '1e1', ''].map((given): [string, unknown, RegExp] => [
+      'scan-cpu-percent',
+      given,
+      /must be a number from 0.1 to 100/,
+    ]),
+    ['tracker', 'kidled', /"mglru"/],
+    ['kidled-dialect', 'k-b', /"K-B"/],
     ['log-level', 'loud', /"debug"/],
     ['state-dir', '', />=1 char/],
     ['dialect', '3.0', /"2.5"\|"doc"/],

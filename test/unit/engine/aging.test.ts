@@ -1,6 +1,11 @@
 import t from 'tap';
 import { never, periodMs, refused, type World, world, type WorldOptions } from './world.js';
 
+/** Makes a memcg whose task uses a MiB of its memory all the time. */
+function running(it: World, path: string, node = 0): void {
+  it.machine.anon(path, { mib: 1, node, touchedEveryMs: 500 });
+}
+
 /** A world that keeps account of its agings: `path: seconds` of each, in order. */
 async function watched(options?: WorldOptions): Promise<{ it: World; agings: string[] }> {
   const it = await world(options);
@@ -18,14 +23,14 @@ function of(agings: readonly string[], path: string): string[] {
 
 void t.test('every memcg is aged once a period, the root too', async (t) => {
   const { it, agings } = await watched();
-  it.machine.memcg('/pod/app');
+  for (const path of ['/', '/pod', '/pod/app']) running(it, path);
   await it.periods(4);
   for (const path of ['/', '/pod', '/pod/app']) t.same(of(agings, path), ['10', '20', '30', '40'], path);
 });
 
 void t.test('a memcg is aged on each of its nodes', async (t) => {
   const { it, agings } = await watched({ nodes: 2 });
-  it.machine.memcg('/test');
+  for (const node of [0, 1]) running(it, '/test', node);
   await it.periods(1);
   t.same(
     agings.filter((one) => one.startsWith('/test')),
@@ -36,7 +41,7 @@ void t.test('a memcg is aged on each of its nodes', async (t) => {
 void t.test('a memcg that comes later has a rhythm of its own, and one that goes is aged no more', async (t) => {
   const { it, agings } = await watched();
   await it.clock.advance(6000);
-  it.machine.memcg('/late');
+  running(it, '/late');
   await it.periods(3);
   t.same(of(agings, '/late'), ['16', '26', '36']);
   it.machine.rmdir('/late');
@@ -46,8 +51,8 @@ void t.test('a memcg that comes later has a rhythm of its own, and one that goes
 
 void t.test('a coldness above 2 makes the interval half of it, for that memcg alone', async (t) => {
   const { it, agings } = await watched();
-  it.machine.memcg('/deep');
-  it.machine.memcg('/other');
+  running(it, '/deep');
+  running(it, '/other');
   it.engine.noteColdness(it.at('/deep'), { lastAgePeriods: 6 });
   await it.periods(9);
   t.same(of(agings, '/deep'), ['30', '60', '90']);
@@ -58,7 +63,7 @@ void t.test(
   'the coldness in the flags comes before the last threshold; the global threshold is for the rest',
   async (t) => {
     const { it, agings } = await watched();
-    for (const path of ['/flags', '/threshold', '/rest']) it.machine.memcg(path);
+    for (const path of ['/flags', '/threshold', '/rest']) running(it, path);
     it.engine.noteGlobalColdness(4);
     it.engine.noteColdness(it.at('/flags'), { flags: 0x1_0000_0006n, lastAgePeriods: 2 });
     it.engine.noteColdness(it.at('/threshold'), { flags: 0x1_0000_0000n, lastAgePeriods: 8 });
@@ -71,7 +76,7 @@ void t.test(
 
 void t.test('a threshold that needs agings sooner is looked at at once, not after the present nap', async (t) => {
   const { it, agings } = await watched();
-  it.machine.memcg('/test');
+  running(it, '/test');
   it.engine.noteGlobalColdness(20);
   await it.clock.advance(80_000);
   t.same(agings, []);
@@ -82,7 +87,8 @@ void t.test('a threshold that needs agings sooner is looked at at once, not afte
 
 void t.test('an aging of the kernel’s own counts: the next one is due a period after it', async (t) => {
   const { it, agings } = await watched();
-  it.machine.memcg('/test');
+  running(it, '/');
+  running(it, '/test');
   await it.clock.advance(4000);
   const listed = await it.machine.kernel.lruGen.readOne('/test');
   await it.machine.kernel.lruGen.age([{ id: listed?.id ?? '', path: '/test', node: 0, maxSeq: 3n }]);
@@ -94,6 +100,7 @@ void t.test('an aging of the kernel’s own counts: the next one is due a period
 void t.test('a memcg that is being reclaimed is not aged until the run is over, and soon then', async (t) => {
   const { it, agings } = await watched({ evictionMsPerMib: 100 });
   it.machine.file('/test', { mib: 256 });
+  for (const path of ['/', '/test']) running(it, path);
   it.engine.global.mode = 1;
   await it.letAge('/test', 1);
   const before = it.clock.nowMs();
@@ -111,7 +118,7 @@ void t.test('a memcg that is being reclaimed is not aged until the run is over, 
 
 void t.test('a memcg whose aging is refused is tried again, and the others are aged as ever', async (t) => {
   const { it, agings } = await watched();
-  it.machine.memcg('/test');
+  for (const path of ['/', '/test']) running(it, path);
   it.machine.failNext('age', refused('EINVAL', 'no such memcg'));
   await it.periods(3);
   const newest = async (path: string) =>
@@ -123,6 +130,7 @@ void t.test('a memcg whose aging is refused is tried again, and the others are a
 
 void t.test('a listing that fails ends one round, not the aging clock', async (t) => {
   const { it, agings } = await watched();
+  running(it, '/');
   it.machine.failNext('readGenerations', new Error('EIO'), 3);
   await it.periods(3);
   t.ok(of(agings, '/').length >= 2);
@@ -136,6 +144,7 @@ void t.test('with the scan period at 0 nothing is ever aged', async (t) => {
 
 void t.test('offline memcgs cannot be addressed, and are not', async (t) => {
   const { it, agings } = await watched({ release: '6.12.0' });
+  running(it, '/');
   it.machine.file('/test', { mib: 4 });
   it.machine.rmdir('/test');
   await it.periods(2);

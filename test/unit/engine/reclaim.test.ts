@@ -147,6 +147,7 @@ void t.test(
 void t.test('no eviction comes sooner than 1.5 s after an aging', async (t) => {
   const { it, commands } = await watched();
   it.machine.anon('/test', { mib: 8 });
+  it.machine.anon('/test', { mib: 8, touchedEveryMs: 500 });
   let agedMs = 0;
   it.machine.hooks.beforeAging = ({ path }) => {
     if (path === '/test') agedMs = it.clock.nowMs();

@@ -1,21 +1,29 @@
 import type { ControlFile, Directory, TreeNode } from '../../../src/files/control-file.js';
 import { dialects } from '../../../src/files/dialect.js';
+import { kidledDialects } from '../../../src/files/kidled-dialect.js';
 import { buildTree, type FileModes } from '../../../src/files/layout.js';
 import { never, pageBytes, type World, world, type WorldOptions } from '../engine/world.js';
 
 export interface ServedOptions extends WorldOptions {
   readonly dialect?: keyof typeof dialects;
+  readonly kidledDialect?: keyof typeof kidledDialects;
   readonly modes?: FileModes;
 }
 
 export const globalFolder = '/sys/kernel/mm/coldpgs';
 
 /** The tree over a simulated machine, with its files read and written by path as a client would. */
-export async function served({ dialect = '2.5', modes = {}, ...options }: ServedOptions = {}): Promise<Served> {
+export async function served({
+  dialect = '2.5',
+  kidledDialect = 'K-B',
+  modes = {},
+  ...options
+}: ServedOptions = {}): Promise<Served> {
   const it = await world(options);
   const root = buildTree({
     engine: it.engine,
     dialect: dialects[dialect],
+    kidledDialect: kidledDialects[kidledDialect],
     pageBytes,
     modes,
     packageVersion: '1.2.3',

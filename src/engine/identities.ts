@@ -1,0 +1,58 @@
+import type { Memcg } from '../kernel/kernel.js';
+import { type LruGenMemcg, OFFLINE_ID } from '../kernel/lru-gen.js';
+import type { SeenMemcg } from './tracker.js';
+
+interface Known {
+  readonly memcg: Memcg;
+  readonly id: string;
+  readonly youngestSeq: bigint;
+  readonly bornMs: number;
+}
+
+/** How far the birth of a generation may seem to move: ticks of the kernel's clock, and the time that a long listing takes. */
+const birthToleranceMs = 2000;
+
+/**
+ * Which memcg a line of a listing is about. The kernel reuses ids, and another memcg may be made at the path of one that is gone, so identity is the
+ * inode; asking for that costs system calls, so it is asked once, and again when id or generations do not go on from what was listed before.
+ */
+export class Identities {
+  #known = new Map<string, Known>();
+
+  constructor(private readonly memcgAt: (path: string) => Memcg | undefined) {}
+
+  /** The live memcgs of a listing, in its order. `extra` adds what is known of each. */
+  identify(
+    listed: readonly LruGenMemcg[],
+    atMs: number,
+    quietUntilMs: (listed: LruGenMemcg) => number | undefined = () => undefined,
+  ): SeenMemcg[] {
+    const known = new Map<string, Known>();
+    const seen = new Map<string, SeenMemcg>();
+    for (const one of listed) {
+      if (one.id === OFFLINE_ID) continue;
+      const youngest = one.nodes[0]?.generations.at(-1);
+      const before = this.#known.get(one.path);
+      const memcg = before && goesOn(before, one, atMs) ? before.memcg : this.memcgAt(one.path);
+      if (!memcg) continue;
+      const bornMs = atMs - (youngest?.ageMs ?? 0);
+      known.set(one.path, { memcg, id: one.id, youngestSeq: youngest?.seq ?? -1n, bornMs });
+      const quiet = quietUntilMs(one);
+      seen.set(one.path, { memcg, listed: one, ...(quiet !== undefined && { quietUntilMs: quiet }) });
+    }
+    this.#known = known;
+    return [...seen.values()];
+  }
+
+  /** The identity last seen at a path is not to be trusted any more. */
+  doubt(path: string): void {
+    this.#known.delete(path);
+  }
+}
+
+function goesOn(before: Known, { id, nodes }: LruGenMemcg, atMs: number): boolean {
+  if (before.id !== id) return false;
+  const generations = nodes[0]?.generations ?? [];
+  const shared = generations.find(({ seq }) => seq === before.youngestSeq);
+  return shared !== undefined && Math.abs(atMs - shared.ageMs - before.bornMs) < birthToleranceMs;
+}

@@ -1,0 +1,146 @@
+import type { Memcg } from '../kernel/kernel.js';
+import { addHistogram, type Buckets, defaultBuckets, type Histogram, idleRows, withoutOldest } from './histogram.js';
+import { isBelow } from './turns.js';
+
+/** What memory.idle_page_stats of one memcg shows. */
+export interface IdleStats {
+  readonly buckets: Buckets;
+  /** Rounds completed since the last reset that scanned pages, and slab. */
+  readonly pageScans: number;
+  readonly slabScans: number;
+  readonly histogram: Histogram;
+}
+
+interface Account {
+  readonly memcg: Memcg;
+  buckets: Buckets;
+  /** The first round that counts: the one in progress at a reset is discarded. */
+  countsFrom: number;
+  pageScans: number;
+  slabScans: number;
+  histogram: Histogram | undefined;
+}
+
+/** What a round found of a memcg. */
+export interface RoundResult {
+  readonly memcg: Memcg;
+  readonly histogram: Histogram | undefined;
+  /** The buckets that the histogram was made for. */
+  readonly buckets: Buckets;
+}
+
+/**
+ * The accounts behind memory.idle_page_stats, by identity. A round begins where the one before ended, and ends with a look: what it found replaces what was
+ * shown, for all memcgs at once. A reset (buckets or period written) shows zeros until a whole round after it has ended.
+ */
+export class IdleStatsAccounts {
+  readonly #accounts = new Map<bigint, Account>();
+  /** Rounds that ended. */
+  #rounds = 0;
+
+  constructor(private readonly memcgAt: (path: string) => Memcg | undefined) {}
+
+  bucketsOf(memcg: Memcg): Buckets {
+    return this.#of(memcg).buckets;
+  }
+
+  /** Resets the memcg, also when the buckets are what they were. None: accounting is off. */
+  setBuckets(memcg: Memcg, buckets: Buckets): void {
+    const account = this.#of(memcg);
+    account.buckets = buckets;
+    this.#reset(account);
+  }
+
+  /** Resets every memcg: the scan period or the hierarchy switch was written. */
+  resetAll(): void {
+    for (const account of this.#accounts.values()) this.#reset(account);
+  }
+
+  /** Zeroes the count of rounds for what is not scanned any more. */
+  stopScanning(what: 'pages' | 'slab'): void {
+    for (const account of this.#accounts.values()) account[what === 'pages' ? 'pageScans' : 'slabScans'] = 0;
+  }
+
+  /** Makes the accounts of memcgs that are new, parents first: each has the buckets that its parent has now. */
+  admit(memcgs: Iterable<Memcg>): void {
+    const byPath = new Map<string, Account>();
+    for (const memcg of memcgs) byPath.set(memcg.path, this.#of(memcg, byPath));
+  }
+
+  /** Ends a round. Results for buckets that were changed meanwhile are not taken. */
+  endRound(results: Iterable<RoundResult>, scanned: { readonly pages: boolean; readonly slab: boolean }): void {
+    this.#rounds++;
+    for (const { memcg, histogram, buckets } of results) {
+      const account = this.#accounts.get(memcg.inode);
+      if (!account || account.buckets !== buckets || account.countsFrom > this.#rounds) continue;
+      account.histogram = histogram;
+      if (scanned.pages) account.pageScans++;
+      if (scanned.slab) account.slabScans++;
+    }
+  }
+
+  /** So many bytes were reclaimed since the look: they are taken off what is shown until the next one. */
+  evicted(memcg: Memcg, type: 'anon' | 'file', bytes: number): void {
+    const account = this.#accounts.get(memcg.inode);
+    if (!account?.histogram) return;
+    const rows = type === 'file' ? (['cfei'] as const) : (['csei', 'csea'] as const);
+    account.histogram = withoutOldest(account.histogram, account.buckets.length, rows, bytes);
+  }
+
+  /** What a memcg's own pages are, or those of its descendants as well. */
+  stats(memcg: Memcg, scope: 'own' | 'tree'): IdleStats {
+    const { buckets, pageScans, slabScans, histogram: own } = this.#of(memcg);
+    const histogram = new Float64Array(idleRows.length * buckets.length);
+    if (buckets.length === 0) return { buckets, pageScans: 0, slabScans: 0, histogram };
+    if (own) histogram.set(own);
+    if (scope === 'tree')
+      for (const below of this.#accounts.values())
+        if (below.histogram && isBelow(below.memcg.path, memcg.path))
+          addHistogram(histogram, buckets, below.histogram, below.buckets);
+    return { buckets, pageScans, slabScans, histogram };
+  }
+
+  /** Forgets memcgs that are gone. */
+  keepOnly(inodes: ReadonlySet<bigint>, isLive: (memcg: Memcg) => boolean): void {
+    for (const [inode, { memcg }] of this.#accounts)
+      if (!inodes.has(inode) && !isLive(memcg)) this.#accounts.delete(inode);
+  }
+
+  /** Buckets that differ from the default, for the saved state. */
+  customBuckets(): { readonly memcg: Memcg; readonly buckets: Buckets }[] {
+    return [...this.#accounts.values()]
+      .filter(({ buckets }) => buckets !== defaultBuckets)
+      .map(({ memcg, buckets }) => ({ memcg, buckets }));
+  }
+
+  #reset(account: Account): void {
+    account.histogram = undefined;
+    account.pageScans = 0;
+    account.slabScans = 0;
+    account.countsFrom = this.#rounds + 2;
+  }
+
+  #of(memcg: Memcg, byPath?: ReadonlyMap<string, Account>): Account {
+    const known = this.#accounts.get(memcg.inode);
+    if (known) return known;
+    const account: Account = {
+      memcg,
+      buckets: this.#inherited(memcg, byPath),
+      countsFrom: this.#rounds + 2,
+      pageScans: 0,
+      slabScans: 0,
+      histogram: undefined,
+    };
+    this.#accounts.set(memcg.inode, account);
+    return account;
+  }
+
+  #inherited({ path }: Memcg, byPath: ReadonlyMap<string, Account> | undefined): Buckets {
+    if (path === '/') return defaultBuckets;
+    const parentPath = path.slice(0, path.lastIndexOf('/')) || '/';
+    const listed = byPath?.get(parentPath);
+    if (listed) return listed.buckets;
+    const parent = this.memcgAt(parentPath);
+    return parent ? this.#of(parent).buckets : defaultBuckets;
+  }
+}

@@ -1,0 +1,179 @@
+import type { Clock } from '../kernel/clock.js';
+import type { Kernel, Memcg } from '../kernel/kernel.js';
+import type { LruGenMemcg } from '../kernel/lru-gen.js';
+import type { Log } from '../log.js';
+import { footprintOf, Footprints } from './footprints.js';
+import { type Buckets, cappedHistogram, histogramOf, scannedRows } from './histogram.js';
+import { type IdleStats, IdleStatsAccounts, type RoundResult } from './idle-stats.js';
+import type { SeenMemcg, Tracker } from './tracker.js';
+
+/** Bits of scan_target. */
+export const scanTargetBits = { pages: 0x1, slab: 0x2 } as const;
+
+/** What kidled must know of the engine around it. */
+export interface KidledSurroundings {
+  /** The scan period in milliseconds; 0 is off. */
+  periodMs(): number;
+  /** Milliseconds that reading memory.stat may take in one round. */
+  statBudgetMs(): number;
+}
+
+/** The longest that making histograms keeps other work waiting. */
+const sliceMs = 4;
+
+/**
+ * The accounting of kidled: at each look of the aging clock the tracker's cohorts become the histograms that memory.idle_page_stats shows until the
+ * next one.
+ */
+export class Kidled {
+  #useHierarchy: 0 | 1 = 0;
+  #scanTarget = scanTargetBits.pages as number;
+  readonly #accounts: IdleStatsAccounts;
+  readonly #footprints: Footprints;
+
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly clock: Clock,
+    private readonly tracker: Tracker,
+    log: Log,
+    private readonly surroundings: KidledSurroundings,
+  ) {
+    this.#accounts = new IdleStatsAccounts((path) => kernel.memcgs.at(path));
+    this.#footprints = new Footprints(kernel, clock, log);
+  }
+
+  get useHierarchy(): 0 | 1 {
+    return this.#useHierarchy;
+  }
+
+  /** Resets all statistics, also when it is what it was. */
+  set useHierarchy(value: 0 | 1) {
+    this.#useHierarchy = value;
+    this.#accounts.resetAll();
+  }
+
+  /** Bits of {@link scanTargetBits}, 1 to 3. */
+  get scanTarget(): number {
+    return this.#scanTarget;
+  }
+
+  /** What is not scanned any more shows zeros at once. */
+  set scanTarget(value: number) {
+    this.#scanTarget = value;
+    if (!(value & scanTargetBits.pages)) this.#accounts.stopScanning('pages');
+    if (!(value & scanTargetBits.slab)) this.#accounts.stopScanning('slab');
+  }
+
+  /** The scan period was written: all statistics are zero until a whole round has ended; nothing is remembered over a time without one. */
+  periodWritten(): void {
+    this.#accounts.resetAll();
+    if (this.surroundings.periodMs() === 0) this.tracker.forget();
+  }
+
+  bucketsOf(memcg: Memcg): Buckets {
+    return this.#accounts.bucketsOf(memcg);
+  }
+
+  /** Resets the statistics of the memcg, also when the buckets are what they were. None: accounting is off for it. */
+  setBuckets(memcg: Memcg, buckets: Buckets): void {
+    this.#accounts.setBuckets(memcg, [...buckets]);
+  }
+
+  customBuckets(): { readonly memcg: Memcg; readonly buckets: Buckets }[] {
+    return this.#accounts.customBuckets();
+  }
+
+  /**
+   * What memory.idle_page_stats of a memcg shows: of its own pages, or of its descendants' as well. From the last look; only cut to what the memcg has
+   * at this moment by memory.stat, so that a client can subtract one from the other.
+   */
+  stats(memcg: Memcg, scope: 'own' | 'tree'): IdleStats {
+    const stats = this.#accounts.stats(memcg, scope);
+    if (!stats.histogram.some((bytes) => bytes > 0)) return stats;
+    const columns = stats.buckets.length;
+    const pages = (this.#scanTarget & scanTargetBits.pages) !== 0;
+    const slab = (this.#scanTarget & scanTargetBits.slab) !== 0;
+    const scanned = scannedRows(stats.histogram, columns, pages, slab);
+    const caps = footprintOf(this.kernel.memory.statNow(memcg.path, scope));
+    return { ...stats, histogram: cappedHistogram(scanned, columns, caps, this.kernel.pageBytes) };
+  }
+
+  /** So many bytes of a memcg's own were reclaimed just now. */
+  evicted(memcg: Memcg, type: 'anon' | 'file', bytes: number): void {
+    if (bytes > 0) this.#accounts.evicted(memcg, type, bytes);
+  }
+
+  /** One look, the end of a round. */
+  async look(seen: readonly SeenMemcg[], atMs: number, signal: AbortSignal): Promise<void> {
+    this.#accounts.admit(seen.map(({ memcg }) => memcg));
+    const period = { periodMs: this.surroundings.periodMs(), pageBytes: this.kernel.pageBytes };
+    await this.tracker.observe(seen, atMs, signal);
+    await this.#footprints.refresh(withPagesBelow(seen), this.surroundings.statBudgetMs(), signal);
+    if (signal.aborted || period.periodMs === 0) return;
+    const childrenOf = childrenByPath(withPagesBelow(seen));
+    const results: RoundResult[] = [];
+    let sliceStartMs = this.clock.nowMs();
+    for (const { memcg, listed } of seen) {
+      const buckets = this.#accounts.bucketsOf(memcg);
+      const cohorts = buckets.length > 0 ? this.tracker.cohorts(memcg) : [];
+      const footprint = this.#footprints.of(memcg, childrenOf.get(memcg.path) ?? []);
+      const histogram =
+        cohorts.length > 0 || footprint
+          ? histogramOf(cohorts, activeAnonPages(listed), footprint, buckets, period)
+          : undefined;
+      results.push({ memcg, histogram, buckets });
+      if (this.clock.nowMs() - sliceStartMs < sliceMs) continue;
+      await new Promise((resume) => setImmediate(resume));
+      sliceStartMs = this.clock.nowMs();
+    }
+    // A period that was written meanwhile has begun another round.
+    if (period.periodMs !== this.surroundings.periodMs()) return;
+    this.#accounts.endRound(results, {
+      pages: (this.#scanTarget & scanTargetBits.pages) !== 0,
+      slab: (this.#scanTarget & scanTargetBits.slab) !== 0,
+    });
+  }
+
+  /** Forgets memcgs that are gone. */
+  keepOnly(seen: readonly SeenMemcg[], isLive: (memcg: Memcg) => boolean): void {
+    const inodes = new Set(seen.map(({ memcg }) => memcg.inode));
+    this.#accounts.keepOnly(inodes, isLive);
+    this.#footprints.keepOnly(inodes);
+  }
+}
+
+/** Memcgs that have pages, and their ancestors. */
+function withPagesBelow(seen: readonly SeenMemcg[]): SeenMemcg[] {
+  const paths = new Set<string>();
+  for (const one of seen) {
+    if (!hasPages(one)) continue;
+    for (let { path } = one.memcg; !paths.has(path); path = parentOf(path)) paths.add(path);
+  }
+  return seen.filter(({ memcg }) => paths.has(memcg.path));
+}
+
+function hasPages({ listed }: SeenMemcg): boolean {
+  return listed.nodes.some(({ generations }) => generations.some((one) => one.anonPages > 0 || one.filePages > 0));
+}
+
+/** What the kernel counts as active: the two youngest generations. */
+function activeAnonPages({ nodes }: LruGenMemcg): number {
+  return nodes.flatMap(({ generations }) => generations.slice(-2)).reduce((sum, { anonPages }) => sum + anonPages, 0);
+}
+
+function childrenByPath(seen: readonly SeenMemcg[]): Map<string, Memcg[]> {
+  const children = new Map<string, Memcg[]>();
+  for (const { memcg } of seen) {
+    if (memcg.path === '/') continue;
+    const parent = parentOf(memcg.path);
+    const known = children.get(parent);
+    if (known) known.push(memcg);
+    else children.set(parent, [memcg]);
+  }
+  return children;
+}
+
+/** The root is its own parent. */
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/')) || '/';
+}

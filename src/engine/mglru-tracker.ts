@@ -1,0 +1,186 @@
+import type { Memcg } from '../kernel/kernel.js';
+import type { Generation, LruGenNode } from '../kernel/lru-gen.js';
+import {
+  beginHistory,
+  type Cohort,
+  type CohortHistory,
+  continueHistory,
+  continues,
+  pagesOf,
+  withUsed,
+} from './cohort-history.js';
+import type { PageType } from './eviction.js';
+import type { IdleCohort, ReadWitness, SeenMemcg, Tracker } from './tracker.js';
+
+/** One node of a memcg as the tracker knows it. */
+export interface NodeHistory {
+  readonly node: number;
+  readonly anon: CohortHistory;
+  readonly file: CohortHistory;
+}
+
+interface MemcgHistory {
+  readonly memcg: Memcg;
+  nodes: readonly NodeHistory[];
+  /** What an eviction taught of page cache in use, and until when it is believed. */
+  lesson: { readonly usedShare: number; readonly untilMs: number } | undefined;
+}
+
+/** For how many scan periods a probe's lesson holds without another. */
+const lessonPeriods = 8;
+
+/** For how many scan periods a memcg whose listing lacks its end is shown as it was. */
+const cutOffPeriods = 3;
+
+/** The generations of now that are young: what is in them was in use when the latest aging looked, or has come since. */
+const youngGenerations = 2;
+
+/**
+ * Page ages from the births of generations, and from the history of what was folded into the oldest. The totals are those of the kernel's
+ * listing, page for page; how they are split by age is known as well as {@link continueHistory} says.
+ */
+export class MglruTracker implements Tracker {
+  readonly name = 'mglru';
+  #histories = new Map<bigint, MemcgHistory>();
+  /** Memcgs without a page at the last look, by inode. */
+  #empty = new Set<bigint>();
+  #lastLookMs = -Infinity;
+
+  constructor(
+    private readonly periodMs: () => number,
+    private readonly witness?: ReadWitness,
+  ) {}
+
+  async start(): Promise<void> {
+    await this.witness?.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.witness?.stop();
+  }
+
+  async observe(seen: readonly SeenMemcg[], atMs: number, signal: AbortSignal): Promise<void> {
+    await this.witness?.observe(seen, atMs, signal);
+    if (signal.aborted) return;
+    const lookMs = Math.max(atMs, this.#lastLookMs);
+    const histories = new Map<bigint, MemcgHistory>();
+    const empty = new Set<bigint>();
+    for (const one of seen) {
+      const { inode } = one.memcg;
+      if (isEmpty(one.listed.nodes)) empty.add(inode);
+      else histories.set(inode, this.#look(one, lookMs));
+    }
+    this.#histories = histories;
+    this.#empty = empty;
+    this.#lastLookMs = lookMs;
+  }
+
+  cohorts(memcg: Memcg): readonly IdleCohort[] {
+    const history = this.#histories.get(memcg.inode);
+    if (!history) return [];
+    return history.nodes.flatMap(({ node, anon, file }) => [
+      ...idleCohorts(anon, 'anon', node),
+      ...idleCohorts(file, 'file', node),
+    ]);
+  }
+
+  learn(memcg: Memcg, type: PageType, usedShare: number): void {
+    const history = this.#histories.get(memcg.inode);
+    if (type !== 'file' || !history) return;
+    const untilMs = this.#lastLookMs + lessonPeriods * this.periodMs();
+    history.lesson = usedShare > 0 ? { usedShare: Math.min(1, usedShare), untilMs } : undefined;
+  }
+
+  forget(): void {
+    this.#histories = new Map();
+    this.#empty = new Set();
+  }
+
+  /** What is to be kept over a restart; the times are those of the engine's clock. */
+  histories(): Iterable<{ readonly memcg: Memcg; readonly nodes: readonly NodeHistory[] }> {
+    return this.#histories.values();
+  }
+
+  /** Takes over what an earlier daemon knew of a memcg. The next look tells whether its generations went on from there. */
+  restore(memcg: Memcg, nodes: readonly NodeHistory[]): void {
+    this.#histories.set(memcg.inode, { memcg, nodes, lesson: undefined });
+  }
+
+  #look({ memcg, listed, quietUntilMs }: SeenMemcg, atMs: number): MemcgHistory {
+    const before = this.#histories.get(memcg.inode);
+    const sinceMs = this.#empty.has(memcg.inode) ? this.#lastLookMs : undefined;
+    const nodes = listed.nodes.flatMap(({ node, generations }): NodeHistory[] => {
+      const known = before?.nodes.find((one) => one.node === node);
+      if (known && continues(known.anon, generations, atMs))
+        return [
+          {
+            node,
+            anon: continueHistory(known.anon, generations, 'anon', atMs, quietUntilMs),
+            file: continueHistory(known.file, generations, 'file', atMs, quietUntilMs),
+          },
+        ];
+      if (known && this.#isCutOff(known, generations, atMs)) return [known];
+      if (generations.length < 2) return [];
+      return [
+        {
+          node,
+          anon: beginHistory(generations, 'anon', atMs, sinceMs),
+          file: beginHistory(generations, 'file', atMs, sinceMs),
+        },
+      ];
+    });
+    const history: MemcgHistory = { memcg, nodes, lesson: before?.lesson };
+    this.#correct(history, before, atMs);
+    return history;
+  }
+
+  /** Whether a listing lacks its end rather than being of another life of the memcg. Believed for a while only. */
+  #isCutOff({ anon }: NodeHistory, generations: readonly Generation[], atMs: number): boolean {
+    const youngest = generations.at(-1);
+    const shorter = youngest === undefined || Number(youngest.seq) < anon.maxSeq;
+    return shorter && atMs - anon.atMs <= cutOffPeriods * this.periodMs();
+  }
+
+  /** Makes page cache young that the witness saw in use, or an eviction showed to be. */
+  #correct(history: MemcgHistory, before: MemcgHistory | undefined, atMs: number): void {
+    if (!before) return;
+    if (history.lesson && history.lesson.untilMs < atMs) history.lesson = undefined;
+    const files = history.nodes.map(({ file }) => olderPages(file));
+    const all = files.reduce((sum, { pages }) => sum + pages, 0);
+    const witnessed = this.witness?.usedFilePages(history.memcg);
+    const usedPages = witnessed ?? Math.floor(all * (history.lesson?.usedShare ?? 0));
+    const arrivedPages = files.reduce((sum, { arrived }) => sum + arrived, 0);
+    const wanted = Math.min(all, usedPages) - arrivedPages;
+    if (wanted <= 0) return;
+    history.nodes = history.nodes.map((one, index) => {
+      const share =
+        all - arrivedPages > 0 ? ((files[index]?.pages ?? 0) - (files[index]?.arrived ?? 0)) / (all - arrivedPages) : 0;
+      const { fromMs, toMs } = { fromMs: before.nodes[index]?.file.atMs ?? atMs, toMs: atMs };
+      return { ...one, file: withUsed(one.file, Math.floor(wanted * share), fromMs, toMs) };
+    });
+  }
+}
+
+/** The page cache that agings call old, and how much of it was used up to the look itself. */
+function olderPages(file: CohortHistory): { readonly pages: number; readonly arrived: number } {
+  const older = file.generations.slice(0, -youngGenerations);
+  return {
+    pages: older.reduce((sum, cohorts) => sum + pagesOf(cohorts), 0),
+    arrived: older.reduce((sum, cohorts) => sum + pagesOf(cohorts.filter(({ toMs }) => toMs >= file.atMs)), 0),
+  };
+}
+
+function idleCohorts({ generations, atMs }: CohortHistory, type: PageType, node: number): IdleCohort[] {
+  return generations.flatMap((cohorts, index) => {
+    const young = index >= generations.length - youngGenerations;
+    return cohorts.map((cohort) => ({ type, node, pages: cohort.pages, ...idleTimes(cohort, young, atMs) }));
+  });
+}
+
+function idleTimes({ fromMs, toMs }: Cohort, young: boolean, atMs: number) {
+  return { idleAtLeastMs: young ? 0 : Math.max(0, atMs - toMs), idleAtMostMs: Math.max(0, atMs - fromMs) };
+}
+
+function isEmpty(nodes: readonly LruGenNode[]): boolean {
+  return nodes.every(({ generations }) => generations.every((one) => one.anonPages === 0 && one.filePages === 0));
+}

@@ -1,0 +1,65 @@
+import type { Memcg } from '../kernel/kernel.js';
+import type { LruGenMemcg } from '../kernel/lru-gen.js';
+import type { PageType } from './eviction.js';
+
+/** Pages of one memcg, its own and none of its descendants', that are alike in how long they have been idle. */
+export interface IdleCohort {
+  readonly type: PageType;
+  readonly node?: number;
+  /** Base pages, at least 0. */
+  readonly pages: number;
+  /**
+   * The last use lies between so long ago and so long ago, in milliseconds, as far as the tracker has seen up to its last look.
+   * `idleAtLeastMs` is 0 for pages that were in use when the tracker last saw them: they may be in use still. `idleAtMostMs` is Infinity where nothing
+   * is known. 0 <= idleAtLeastMs <= idleAtMostMs.
+   */
+  readonly idleAtLeastMs: number;
+  readonly idleAtMostMs: number;
+}
+
+/** A live memcg in a listing of lru_gen, with its identity. Offline memcgs are left out: nobody can read files of theirs. */
+export interface SeenMemcg {
+  readonly memcg: Memcg;
+  readonly listed: LruGenMemcg;
+  /** Nothing of the memcg ran between its last aging and this time, on the engine's clock; undefined where an aging is the latest that is known. */
+  readonly quietUntilMs?: number;
+}
+
+export const trackerNames = ['mglru', 'idle-page', 'damon'] as const;
+export type TrackerName = (typeof trackerNames)[number];
+
+/** A way to know how long pages have been idle. The aging clock drives it: one look a scan period, later where its budget says so. */
+export interface Tracker {
+  readonly name: TrackerName;
+  /** Takes what it needs of the kernel. Throws TRACKER_UNAVAILABLE with the reason where this kernel cannot run it. */
+  start(): Promise<void>;
+  /** Gives back what `start` took. Called once after `start`, also when that failed halfway. */
+  stop(): Promise<void>;
+  /**
+   * One look. `seen` has every live memcg, parents before children; it replaces what was seen before, so memcgs that are not in it
+   * are gone and may be forgotten. `atMs` is the engine's clock when the listing was made; it never goes backwards. Ends early,
+   * without an error, when `signal` is aborted.
+   */
+  observe(seen: readonly SeenMemcg[], atMs: number, signal: AbortSignal): Promise<void>;
+  /** What the last look knows of a memcg: [] where it has not been seen. Idle times are those at the last look. Costs no kernel work. */
+  cohorts(memcg: Memcg): readonly IdleCohort[];
+  /** What an eviction showed: that share (0 to 1) of the pages of a type that looked cold is in use. For trackers that cannot see all use themselves. */
+  learn?(memcg: Memcg, type: PageType, usedShare: number): void;
+  /** Forgets all ages: the scan period was switched off for a while, and nothing was seen meanwhile. */
+  forget(): void;
+}
+
+/** Sees what agings cannot: page cache that is used through read(2). The mglru tracker corrects its page cache with it. */
+export interface ReadWitness {
+  readonly name: string;
+  /** Throws TRACKER_UNAVAILABLE where this kernel cannot run it. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** One look, right before the tracker's own. */
+  observe(seen: readonly SeenMemcg[], atMs: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Pages of the memcg's page cache, in memory now, that were used through read(2) between the last two looks (pages that came in
+   * meanwhile may or may not be among them). undefined where it does not know.
+   */
+  usedFilePages(memcg: Memcg): number | undefined;
+}

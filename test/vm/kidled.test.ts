@@ -1,0 +1,133 @@
+/** memory.idle_page_stats: page ages as periods pass, and what a threshold does to them. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { Daemon } from './daemon.js';
+import { makeDataFile, removeDataFile } from './data-file.js';
+import { eventually } from './eventually.js';
+import { bytesFrom, type IdlePageStats, parseIdlePageStats } from './idle-page-stats.js';
+import { assertAtLeast, assertAtMost, assertNear, mib } from './limits.js';
+import { Memcg } from './memcg.js';
+import { cat, echo, says } from './shell.js';
+import { Workload } from './workload.js';
+
+const fileRows = ['cfei', 'dfei', 'cfui', 'dfui', 'cfea', 'dfea', 'cfua', 'dfua'];
+const anonRows = ['csei', 'dsei', 'csui', 'dsui', 'csea', 'dsea', 'csua', 'dsua'];
+
+async function statsOf(daemon: Daemon, memcg: Memcg): Promise<IdlePageStats> {
+  return parseIdlePageStats(await cat(daemon.idlePageStatsFile(memcg)));
+}
+
+/** Resolves with the first statistics that `holds` for. */
+async function statsWhen(
+  daemon: Daemon,
+  memcg: Memcg,
+  what: string,
+  holds: (stats: IdlePageStats) => boolean,
+): Promise<IdlePageStats> {
+  return eventually(what, async () => {
+    const stats = await statsOf(daemon, memcg);
+    return holds(stats) ? stats : undefined;
+  });
+}
+
+/** The column that has most of a row's bytes, by the row's share in it. */
+function mostOf(stats: IdlePageStats, row: string): { column: number; bytes: number } {
+  const cells = stats.rows.get(row) ?? [];
+  const bytes = Math.max(0, ...cells);
+  return { column: cells.indexOf(bytes), bytes };
+}
+
+void describe('the dd example of coldpgs.rst', () => {
+  let daemon: Daemon;
+  let memcg: Memcg;
+  let dataFile: string;
+
+  before(async () => {
+    daemon = await Daemon.start();
+    memcg = Memcg.make('dd');
+    dataFile = await makeDataFile('kidled', 128);
+    await says('echo $$ > "$MEMCG/cgroup.procs"; dd if="$DATA" of=/dev/null bs=1M count=128 status=none', {
+      MEMCG: memcg.folder,
+      DATA: dataFile,
+    });
+  });
+  after(async () => {
+    await memcg.remove();
+    await daemon.remove();
+    removeDataFile(dataFile);
+  });
+
+  void it('its 128 MiB move from bucket to bucket as periods pass', async () => {
+    for (const column of [0, 1, 2]) {
+      const stats = await statsWhen(
+        daemon,
+        memcg,
+        `128 MiB in column ${column}`,
+        (one) => mostOf(one, 'cfei').column === column && mostOf(one, 'cfei').bytes > 120 * mib,
+      );
+      assertNear(`bytes of cfei in column ${column}`, mostOf(stats, 'cfei').bytes, 128 * mib, 0.02);
+      assertAtMost('bytes of all file rows', bytesFrom(stats, fileRows, 1), memcg.pageCacheBytes());
+    }
+  });
+
+  void it('what clients do works: the whole text has 31 lines, and an open that truncates or lacks a newline is taken', async () => {
+    const file = daemon.idlePageStatsFile(memcg);
+    assert.equal((await cat(file)).split('\n').length, 32);
+    await says('printf 1 > "$FILE"', { FILE: daemon.kidledFile('use_hierarchy') });
+    assert.equal(await cat(daemon.kidledFile('use_hierarchy')), '1\n');
+  });
+
+  void it('and vanish after the threshold is written', async () => {
+    await statsWhen(daemon, memcg, 'rows again after the reset', (one) => bytesFrom(one, ['cfei'], 5) > 120 * mib);
+    await echo(1, daemon.globalFile('mode'));
+    await echo(1, daemon.memcgFile(memcg, 'threshold'));
+    await echo(1_000_000_000, daemon.memcgFile(memcg, 'size'));
+    const stats = await statsOf(daemon, memcg);
+    assertAtMost('bytes of cfei at once', bytesFrom(stats, ['cfei'], 1), 0.01 * 128 * mib);
+    await statsWhen(daemon, memcg, 'the next round', (one) => one.pageScans > stats.pageScans);
+    assertAtMost('bytes of cfei later', bytesFrom(await statsOf(daemon, memcg), ['cfei'], 1), 0.01 * 128 * mib);
+  });
+});
+
+void describe('buckets of a memcg and of its parent', () => {
+  let daemon: Daemon;
+  let parent: Memcg;
+  let child: Memcg;
+  let workloads: Workload[] = [];
+
+  before(async () => {
+    daemon = await Daemon.start();
+    parent = Memcg.make('buckets');
+    child = parent.makeChild('child');
+    const sibling = parent.makeChild('sibling');
+    await echo('5,10', daemon.idlePageStatsFile(child));
+    workloads = [
+      await Workload.start(child, 'anon:32:0', 'anon:16:200'),
+      await Workload.start(sibling, 'anon:8:0', 'anon:16:200'),
+    ];
+  });
+  after(async () => {
+    for (const workload of workloads) await workload.stop();
+    await parent.remove();
+    await daemon.remove();
+  });
+
+  void it('add up: 5 goes to the first column of the parent that is not below it', async () => {
+    await echo(1, daemon.kidledFile('use_hierarchy'));
+    const stats = await statsWhen(daemon, child, '32 MiB of age 5', (one) => bytesFrom(one, anonRows, 5) > 30 * mib);
+    assert.deepEqual(stats.buckets, [5, 10]);
+    assert.equal(stats.rows.get('csei')?.length, 2);
+    assertNear('idle anonymous memory of the child', bytesFrom(stats, anonRows, 5), 32 * mib, 0.05);
+    const whole = await statsOf(daemon, parent);
+    assert.deepEqual(whole.buckets, [1, 2, 5, 15, 30, 60, 120, 240]);
+    // The sibling's 8 MiB are in [2,5) or [5,15), the child's 32 MiB in the parent's [5,15) or, from its bucket 10, in [15,30).
+    assertNear('idle anonymous memory of both', bytesFrom(whole, anonRows, 1), 40 * mib, 0.05);
+    assertAtLeast('of it from the column of 5 on', bytesFrom(whole, anonRows, 5), 30 * mib);
+    assertAtMost('bytes of all anon rows', bytesFrom(whole, anonRows, 1), parent.anonBytes());
+  });
+
+  void it('what is used all the time is in no bucket', async () => {
+    const stats = await statsOf(daemon, child);
+    assertAtMost('bytes of all anon rows', bytesFrom(stats, anonRows, 1), 33 * mib);
+  });
+});
