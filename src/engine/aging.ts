@@ -106,15 +106,15 @@ export class Aging {
   async tick(signal: AbortSignal): Promise<number> {
     const periodMs = this.surroundings.periodMs();
     if (periodMs === 0) return offNapMs;
-    let napMs = await this.budget.spend(() => this.#ageDue(signal));
     const lookIntervalMs = periodMs * this.budget.stretch;
+    // Before the agings: they clear the traces of use that some trackers look for.
     if (this.clock.nowMs() >= this.#nextLookMs - lookIntervalMs * early) {
       const startMs = this.clock.nowMs();
       await this.budget.spend(() => this.#look(signal));
       this.#nextLookMs = Math.max(this.#nextLookMs, startMs + lookIntervalMs);
       this.budget.endRound();
-      napMs = await this.budget.spend(() => this.#ageDue(signal));
     }
+    const napMs = await this.budget.spend(() => this.#ageDue(signal));
     return Math.max(shortestNapMs, Math.min(napMs, this.#nextLookMs - this.clock.nowMs()));
   }
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { never, periodMs, refused, type World, world, type WorldOptions } from './world.js';
+import { never, pages, periodMs, refused, type World, world, type WorldOptions } from './world.js';
 
 /** Makes a memcg whose task uses a MiB of its memory all the time. */
 function running(it: World, path: string, node = 0): void {
@@ -161,4 +161,125 @@ void t.test('what memcgs that are gone had noted is forgotten with them', async 
   await it.periods(2);
   t.same(it.engine.controls.entries(), []);
   t.same(it.engine.ledger.accounts(), []);
+});
+
+void t.test('a memcg without a page is not aged', async (t) => {
+  const { it, agings } = await watched();
+  it.machine.memcg('/empty');
+  await it.periods(5);
+  t.same(of(agings, '/empty'), []);
+});
+
+void t.test('a memcg of which nothing runs is aged until all of it can be evicted, and then left alone', async (t) => {
+  const { it, agings } = await watched();
+  it.machine.anon('/test', { mib: 8 });
+  await it.periods(40);
+  t.same(of(agings, '/test'), ['10', '20', '30'], 'twice, and once more to be sure that nothing ran meanwhile');
+  it.engine.global.mode = 2;
+  await it.reclaim('/test', 2);
+  t.equal(it.ledger('/test')['anon swap out'], pages(8), 'its borders get older all the same');
+});
+
+void t.test('any threshold comes true for a memcg that rests', async (t) => {
+  for (const agePeriods of [1, 2, 7, 255]) {
+    const { it } = await watched();
+    it.machine.anon('/test', { mib: 8 });
+    it.engine.noteColdness(it.at('/test'), { lastAgePeriods: agePeriods });
+    it.engine.global.mode = 2;
+    await it.periods(3 * Math.max(2, agePeriods));
+    await it.reclaim('/test', agePeriods);
+    t.equal(it.ledger('/test')['anon swap out'], pages(8), `${agePeriods} periods`);
+  }
+});
+
+void t.test('but what was used a moment ago by a task that woke up is not taken for resting', async (t) => {
+  const { it, agings } = await watched();
+  it.machine.anon('/test', { mib: 8 });
+  const woken = it.machine.anon('/test', { mib: 4 });
+  await it.periods(20);
+  agings.length = 0;
+  it.machine.touch(woken);
+  await it.periods(2);
+  t.ok(of(agings, '/test').length >= 1, 'it is aged again');
+  it.engine.global.mode = 2;
+  await it.reclaim('/test', 3);
+  t.equal(it.machine.where(woken).memory, pages(4));
+});
+
+void t.test('a memcg that runs without using its own pages is aged as ever', async (t) => {
+  const { it, agings } = await watched();
+  it.machine.file('/test', { mib: 8, touchedEveryMs: 1000 });
+  await it.periods(10);
+  t.equal(of(agings, '/test').length, 10);
+});
+
+void t.test('where the kernel does not say who ran (cgroup v1) nothing is taken for resting', async (t) => {
+  const { it, agings } = await watched({ cgroupVersion: 1 });
+  it.machine.anon('/test', { mib: 8 });
+  await it.periods(10);
+  t.equal(of(agings, '/test').length, 10);
+});
+
+void t.test('many memcgs that appear together are aged apart: no second does all the work', async (t) => {
+  const { it, agings } = await watched();
+  for (let index = 0; index < 1000; index++) running(it, `/${index}`);
+  await it.periods(4);
+  const bySecond = new Map<string, number>();
+  const late = agings.map((one) => one.split(': ')[1] ?? '').filter((second) => Number(second) >= 20);
+  for (const second of late) bySecond.set(second, (bySecond.get(second) ?? 0) + 1);
+  t.ok(Math.max(...bySecond.values()) <= 300, `at most ${Math.max(...bySecond.values())} in one second`);
+  t.ok(bySecond.size >= 12, `in ${bySecond.size} of 20 seconds`);
+  for (const path of ['/0', '/500', '/999']) {
+    const times = of(agings, path).map(Number);
+    t.ok(times.length >= 3, `${path} is aged at ${times.join(', ')}`);
+    const [, ...gaps] = times.map((time, index) => time - (times[index - 1] ?? 0));
+    t.ok(
+      gaps.every((gap) => gap >= 9 && gap <= 11.5),
+      `${path}: then once a period`,
+    );
+  }
+});
+
+void t.test('between two looks nobody lists the memcgs, however many agings there are', async (t) => {
+  const { it, agings } = await watched();
+  let listings = 0;
+  const { lruGen } = it.machine.kernel;
+  const read = lruGen.read.bind(lruGen);
+  lruGen.read = async () => {
+    listings++;
+    return read();
+  };
+  for (let index = 0; index < 20; index++) {
+    await it.clock.advance(500);
+    running(it, `/${index}`);
+  }
+  await it.periods(6);
+  t.ok(agings.length >= 80);
+  t.ok(listings <= 8, `${listings} listings`);
+});
+
+void t.test('a period that gets shorter or longer counts from when it was written', async (t) => {
+  const { it, agings } = await watched();
+  running(it, '/test');
+  await it.clock.advance(35_000);
+  agings.length = 0;
+  it.engine.setScanPeriod(2);
+  await it.clock.advance(6500);
+  t.same(of(agings, '/test'), ['35', '37', '39', '41']);
+  it.engine.setScanPeriod(20);
+  agings.length = 0;
+  await it.clock.advance(45_000);
+  t.same(of(agings, '/test'), ['61', '81']);
+});
+
+void t.test('a memcg that is removed while it is being aged does not hold up the others', async (t) => {
+  const { it, agings } = await watched();
+  for (const path of ['/a', '/b', '/c']) running(it, path);
+  it.machine.hooks.beforeAging = ({ path }) => {
+    if (path === '/a' && it.engine.memcgAt('/b')) it.machine.rmdir('/b');
+    agings.push(`${path}: ${Math.round(it.clock.nowMs() / 1000)}`);
+  };
+  await it.periods(3);
+  t.same(of(agings, '/c'), ['10', '20', '30']);
+  t.same(of(agings, '/a'), ['10', '20', '30']);
 });

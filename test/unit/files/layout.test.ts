@@ -1,7 +1,10 @@
 import t from 'tap';
 import { globalFolder, served } from './served.js';
 
-const files = ['flags', 'threshold', 'size', 'stats', 'swapin'].map((name) => `memory.coldpgs.${name}`);
+const files = [
+  ...['flags', 'threshold', 'size', 'stats', 'swapin'].map((name) => `memory.coldpgs.${name}`),
+  'memory.idle_page_stats',
+];
 
 /** The bytes of a text as the kernel has names: one character a byte. */
 const latin1 = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
@@ -127,7 +130,7 @@ void t.test(
 void t.test('the files of coldpgs about itself: one name and value a line, read-only', async (t) => {
   const it = await served({ release: '6.12.0', zswap: true });
   t.equal(it.read('/coldpgs/version'), '1.2.3\n');
-  t.equal(it.read('/coldpgs/settings'), latin1('dialect: 2.5\nchildren: skip\nstate-dir: /größe\n'));
+  t.equal(it.read('/coldpgs/settings'), latin1('dialect: 2.5\nchildren: skip\nstate-dir: /größe\nscan-period: 10\n'));
   t.equal(it.read('/coldpgs/gauges'), 'openFiles: 3\n');
   t.equal(
     it.read('/coldpgs/capabilities'),
@@ -140,6 +143,9 @@ swap_bytes: 4294967296
 zswap: on
 psi: true
 nodes: 0
+tracker: mglru
+scan_stretch: 1.00
+scan_cpu_percent_used: not known yet
 `,
   );
   for (const name of it.directory('/coldpgs').names()) {

@@ -137,7 +137,7 @@ void t.test(
       ['threshold', '6'],
     ] as const) {
       const it = await served();
-      it.world.machine.memcg('/test');
+      it.world.machine.anon('/test', { mib: 1, touchedEveryMs: 500 });
       await it.write(at(name), text);
       let agings = 0;
       it.world.machine.hooks.beforeAging = ({ path }) => void (agings += path === '/test' ? 1 : 0);

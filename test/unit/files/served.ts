@@ -11,6 +11,7 @@ export interface ServedOptions extends WorldOptions {
 }
 
 export const globalFolder = '/sys/kernel/mm/coldpgs';
+export const kidledFolder = '/sys/kernel/mm/kidled';
 
 /** The tree over a simulated machine, with its files read and written by path as a client would. */
 export async function served({

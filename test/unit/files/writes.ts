@@ -54,3 +54,61 @@ export const memcgWrites: Readonly<Record<string, Writes>> = {
     refused: ['18446744073709551616', '4k', '1M', '0x1000', '-1', '', 'max', '1.5', '1 2'],
   },
 };
+
+/** The files of /sys/kernel/mm/kidled: text as it is, nothing stripped (reference: kidled, section 4). */
+export const kidledWrites: Readonly<Record<string, Writes>> = {
+  use_hierarchy: {
+    taken: { '1': '1', '0\n': '0', '+1': '1', '01': '1' },
+    refused: ['2', '-1', 'yes', '0x1', ' 1', '1 ', '1\n\n', '\n', ''],
+  },
+  scan_target: {
+    taken: { '1': '1', '2\n': '2', '+3': '3', '03': '3' },
+    refused: ['0', '4', '-1', 'both', '0x1', ' 1', '1 ', ''],
+  },
+  scan_period_in_seconds: {
+    taken: { '1': '1', '65535\n': '65535', '0': '0', '+120\n': '120', '015': '15' },
+    refused: ['65536', '-1', '0x10', '1.5', '15s', ' 1', '1 ', '1\n\n', '', '99999999999999999999999'],
+  },
+};
+
+/** memory.idle_page_stats: what is read back in its line of buckets, and what is refused by which errno (reference: kidled, section 5). */
+export const bucketWrites: {
+  readonly taken: Readonly<Record<string, string>>;
+  readonly refused: Readonly<Record<string, 'EINVAL' | 'E2BIG'>>;
+} = {
+  taken: {
+    '1,2,5,15,30,60,120,240\n': '1,2,5,15,30,60,120,240',
+    '1,10\n': '1,10',
+    '255': '255',
+    ' 1 , 2,,3   4\n': '1,2,3,4',
+    '5,10,\n': '5,10',
+    '5, 10 , \n\n': '5,10',
+    '+5 007': '5,7',
+    '\t3,4\xa0\n': '3,4',
+    '1,2,3,4,5,6,7,8,': '1,2,3,4,5,6,7,8',
+    '1 2\0junk': '1,2',
+    '\n': 'no valid bucket available',
+    ' \n': 'no valid bucket available',
+    '9': '9',
+  },
+  refused: {
+    '0': 'EINVAL',
+    '256': 'EINVAL',
+    '1,1': 'EINVAL',
+    '2,1': 'EINVAL',
+    '1,x': 'EINVAL',
+    '1\t2': 'EINVAL',
+    '1\n2': 'EINVAL',
+    ',1': 'EINVAL',
+    ',': 'EINVAL',
+    ', ': 'EINVAL',
+    '-1': 'EINVAL',
+    '0x5': 'EINVAL',
+    '1;2': 'EINVAL',
+    '1,2,3,4,5,6,7,7,9': 'EINVAL',
+    '1,2,3,4,5,6,7,8,9': 'E2BIG',
+    '1,2,3,4,5,6,7,8,x': 'E2BIG',
+    '1 2 3 4 5 6 7 8 0': 'E2BIG',
+    '99999999999999999999999': 'EINVAL',
+  },
+};
