@@ -1,5 +1,6 @@
 import type { Memcg } from '../kernel/kernel.js';
 import type { PageType } from './eviction.js';
+import type { ColdPages } from './reclaim-plan.js';
 
 /** What one eviction command may take at most, whatever batch says, so that a run can be stopped: 256 MiB. */
 export const largestStepPages = 65_536;
@@ -16,6 +17,12 @@ export interface ReclaimRequest {
   /** In the order of the module: anon before file. */
   readonly types: readonly PageType[];
   readonly stepPages: number;
+  /** Leaves less than what is proven cold, where somebody asks for less. */
+  readonly narrow?: (cold: readonly ColdPages[]) => readonly ColdPages[];
+  /** Told what each command freed. */
+  readonly onFreed?: (node: number, type: PageType, pages: number) => void;
+  /** Asked before each command: the name of a reason to end the run, or undefined to go on. */
+  readonly guard?: (type: PageType, signal: AbortSignal) => Promise<string | undefined>;
 }
 
 /** One run of one memcg: what it may still free, and what it has done. */
@@ -34,6 +41,8 @@ export interface Run {
   onZram: boolean;
   writesAtOnce: boolean;
   readonly shortfalls: string[];
+  /** What the guard ended the run for. */
+  stoppedBy: string | undefined;
 }
 
 /** A run that has done nothing yet. */
@@ -49,5 +58,6 @@ export function startRun(request: ReclaimRequest, pageBytes: number, signal: Abo
     onZram: false,
     writesAtOnce: false,
     shortfalls: [],
+    stoppedBy: undefined,
   };
 }

@@ -5,6 +5,7 @@ import { parseSwaps } from '../swaps.js';
 import { fromText } from '../text.js';
 import { findCapabilities, hasAnonOnlyEviction } from './capabilities.js';
 import { readPieces, readText, readTextSync, writeText } from './kernel-file.js';
+import { LinuxCompaction } from './compaction.js';
 import { LinuxLruGen } from './lru-gen.js';
 import { MemcgFiles } from './memcg-files.js';
 import { LinuxMemcgs } from './memcgs.js';
@@ -12,6 +13,7 @@ import { MemoryV1, MemoryV2 } from './memory.js';
 import { findMemoryHierarchy, pathInMount } from './memory-hierarchy.js';
 import { readPageBytes } from './page-size.js';
 import { kernelPaths, type KernelRoots } from './paths.js';
+import { findPressure } from './psi.js';
 import { LinuxProcesses } from './processes.js';
 import { LinuxSettings } from './settings.js';
 
@@ -46,5 +48,7 @@ export function createLinuxKernel(roots: Partial<KernelRoots> = {}): Kernel {
     swap: { devices: async () => parseSwaps(await readText(paths.swaps)) },
     processes: new LinuxProcesses(paths, pageBytes),
     settings: new LinuxSettings(files),
+    pressure: findPressure(paths, hierarchy),
+    compaction: new LinuxCompaction(paths),
   };
 }
