@@ -70,7 +70,9 @@ export const compactRows: readonly SettingRow<CompactSettings>[] = [
   ),
   {
     key: 'compact_force_times',
-    schema: z.number().refine((times) => times === Infinity || (Number.isSafeInteger(times) && times >= 0)),
+    schema: z.custom<number>(
+      (times) => times === Infinity || (typeof times === 'number' && Number.isSafeInteger(times) && times >= 0),
+    ),
     allowed: `a whole number of periods, or ${neverTimes.u64} for never (${neverTimes.i64} as well)`,
     says: 'periods without a compaction after which one is forced',
   },

@@ -60,7 +60,6 @@ export class Autopilot {
   readonly #overrides = new MemcgOverrides();
   #alarm = new AbortController();
   readonly #rounds = new Turns(1);
-  readonly #slots = new Turns(runsAtOnce, () => false);
 
   constructor(
     private readonly kernel: Kernel,
@@ -195,17 +194,15 @@ export class Autopilot {
       new Set(idleMsByPath.keys()),
     );
     const reader = new PressureReader(this.kernel, this.clock);
-    const runs = groups.map((group) =>
-      this.#slots.run(group.memcg.path, signal, async () => {
-        const end = await this.#endPeriod(group, cold.get(group.memcg.path) ?? [], reader, signal);
-        this.book.note(group.watched, end);
-        this.log.debug(
-          { memcg: toText(group.memcg.path), nodes: group.watched.map(({ node }) => node), end },
-          'a period ended',
-        );
-      }),
-    );
-    await Promise.allSettled(runs);
+    const worker = async (): Promise<void> => {
+      for (let group = groups.shift(); group && !signal.aborted; group = groups.shift()) {
+        const { memcg, watched } = group;
+        const end = await this.#endPeriod(group, cold.get(memcg.path) ?? [], reader, signal);
+        this.book.note(watched, end);
+        this.log.debug({ memcg: toText(memcg.path), nodes: watched.map(({ node }) => node), end }, 'a period ended');
+      }
+    };
+    await Promise.all(Array.from({ length: runsAtOnce }, worker));
   }
 
   /** The end of a group's period and the beginning of its next: the gates, then the eviction. */

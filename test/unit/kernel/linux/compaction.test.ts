@@ -42,7 +42,7 @@ void t.test('one that goes on is killed, and the next can be started; a kill too
     const run = compaction.start();
     t.throws(() => compaction.start(), { code: 'KERNEL_REFUSED' }, 'one at a time');
     // As the engine does: again and again until it has ended.
-    const killing = setInterval(run.kill, 20);
+    const killing = setInterval(() => run.kill(), 20);
     t.equal(await run.ended, 'killed');
     clearInterval(killing);
     run.kill();
