@@ -41,6 +41,7 @@ export type ErrnoName =
   | 'EINVAL'
   | 'E2BIG'
   | 'EROFS'
+  | 'ESTALE'
   | 'EOPNOTSUPP';
 
 /** The one error class: a stable code, the errno a file system client sees, a sentence that says what to do, and the cause. */

@@ -4,7 +4,7 @@ import { ColdpgsError, sentenceOf } from '../errors.js';
 import { dialects } from '../files/dialect.js';
 import { kidledDialects } from '../files/kidled-dialect.js';
 import { buildTree } from '../files/layout.js';
-import { FuseNativeTransport } from '../fuse/fuse-native.js';
+import { mountTree } from '../fuse/choose.js';
 import { type Clock, systemClock } from '../kernel/clock.js';
 import type { Kernel } from '../kernel/kernel.js';
 import { createLinuxKernel } from '../kernel/linux/index.js';
@@ -135,16 +135,15 @@ export class Daemon {
         onFailedWrite: ({ path, sentence }) => engine.problems.report(path, sentence),
       },
     );
-    const transport = new FuseNativeTransport(tree, {
-      mountPoint: this.mountPoint,
-      create: this.mountPoint === '/run/coldpgs',
-      log: this.log,
-      onGone: () => this.stop('somebody unmounted the tree'),
-    });
-    gauges = () => ({ ...transport.gauges(), ...tree.outcomes.counts() });
     try {
       await engine.start();
-      await transport.mount();
+      const transport = await mountTree(this.settings.transport, tree, {
+        mountPoint: this.mountPoint,
+        create: this.mountPoint === '/run/coldpgs',
+        log: this.log,
+        onGone: () => this.stop('somebody unmounted the tree'),
+      });
+      gauges = () => ({ ...transport.gauges(), ...tree.outcomes.counts() });
       this.log.info({ mountPoint: transport.mountPoint, transport: transport.name }, 'mounted');
       try {
         await engine.run(this.#stopping.signal);

@@ -4,6 +4,7 @@ import type { EngineSettings } from '../engine/engine.js';
 import { trackerNames } from '../engine/tracker.js';
 import { dialects } from '../files/dialect.js';
 import { kidledDialects } from '../files/kidled-dialect.js';
+import { transportChoices } from '../fuse/choose.js';
 
 const wholeSeconds = 'must be whole seconds, 0 to 65535';
 const percentages = 'must be a number from 0.1 to 100';
@@ -67,6 +68,10 @@ export const settingsSchema = z.strictObject({
     .regex(/^\d+:\d+$/, 'must be UID:GID in numbers')
     .default('0:0')
     .describe('owner of all files, as UID:GID'),
+  transport: z
+    .enum(transportChoices)
+    .default('auto')
+    .describe('how FUSE is spoken: dev-fuse (directly), fuse-native (libfuse 2), or auto: dev-fuse where it works'),
   simulate: z.boolean().default(false).describe('serve the tree over a simulated kernel'),
 });
 

@@ -7,6 +7,8 @@ import type { Log } from '../log.js';
 import type { AgingBudget } from './aging-budget.js';
 import type { Census } from './census.js';
 
+import { inSlices } from './slices.js';
+
 /** What the aging clock must know of the engine around it. */
 export interface AgingSurroundings {
   /** The scan period in milliseconds; 0 is off. */
@@ -15,6 +17,8 @@ export interface AgingSurroundings {
   intervalMsOf(path: string, node: number): number;
   /** Whether a run works on the memcg: an aging now would take the ground from under it. */
   isBusy(path: string): boolean;
+  /** Called before the agings of a round that ends with a look: they clear traces of use. */
+  beforeAgings?(atMs: number, signal: AbortSignal): Promise<void> | undefined;
   /** Called with each listing, and the time it was made at. */
   onLook(listed: readonly LruGenMemcg[], atMs: number, signal: AbortSignal): Promise<void>;
 }
@@ -27,10 +31,10 @@ interface Aged {
   youngestSeq: bigint;
   /** When its youngest generation was made, or would have been, had it been worth it. */
   bornMs: number;
-  /** Pages in all generations, and in the two that cannot be evicted yet. */
+  /** Pages in all generations, and in all but the oldest. */
   pages: number;
-  youngPages: number;
-  /** CPU time used when it was last aged without young pages; undefined before. */
+  youngerPages: number;
+  /** CPU time used when it was last aged with all pages in the oldest; undefined before. */
   cpuUsageUs: number | undefined;
   /** Nothing of it ran between the birth of that generation and then. */
   quiet: { readonly seq: bigint; readonly untilMs: number } | undefined;
@@ -97,7 +101,8 @@ export class Aging {
 
   /** Until when nothing of a memcg ran since its last aging; undefined where it is not known to have rested. */
   quietUntilMs({ id, path, nodes }: LruGenMemcg): number | undefined {
-    const quiet = nodes.map(({ node }) => this.#aged.get(keyOf(id, path, node))?.quiet?.untilMs);
+    const aged = nodes.map(({ node }) => this.#aged.get(keyOf(id, path, node)));
+    const quiet = aged.filter((one) => one && one.pages > 0).map((one) => one?.quiet?.untilMs);
     return quiet.length > 0 && quiet.every((ms) => ms !== undefined) ? Math.min(...quiet) : undefined;
   }
 
@@ -106,14 +111,22 @@ export class Aging {
     const periodMs = this.surroundings.periodMs();
     if (periodMs === 0) return offNapMs;
     const lookIntervalMs = periodMs * this.budget.stretch;
-    // Before the agings: they clear the traces of use that some trackers look for.
-    if (this.clock.nowMs() >= this.#nextLookMs - lookIntervalMs * early) {
+    const lookIsDue = this.clock.nowMs() >= this.#nextLookMs - lookIntervalMs * early;
+    if (lookIsDue) await this.budget.spend(async () => this.surroundings.beforeAgings?.(this.clock.nowMs(), signal));
+    let napMs = await this.budget.spend(() => this.#ageDue(signal));
+    if (lookIsDue) {
       const startMs = this.clock.nowMs();
-      await this.budget.spend(() => this.#look(signal));
-      this.#nextLookMs = Math.max(this.#nextLookMs, startMs + lookIntervalMs);
+      // Set before the look: a period that is written meanwhile sets it anew.
+      this.#nextLookMs = startMs + lookIntervalMs;
+      try {
+        await this.budget.spend(() => this.#look(signal));
+      } catch (failure) {
+        this.#nextLookMs = startMs;
+        throw failure;
+      }
       this.budget.endRound();
+      napMs = await this.budget.spend(() => this.#ageDue(signal));
     }
-    const napMs = await this.budget.spend(() => this.#ageDue(signal));
     return Math.max(shortestNapMs, Math.min(napMs, this.#nextLookMs - this.clock.nowMs()));
   }
 
@@ -121,11 +134,11 @@ export class Aging {
     const listed = await this.kernel.lruGen.read();
     const atMs = this.clock.nowMs();
     const before = this.#aged;
-    this.#aged = new Map();
-    for (const memcg of listed) {
+    const aged = new Map<string, Aged>();
+    await inSlices(listed, (memcg) => {
       const intervalsMs = memcg.nodes.map(({ node }) => this.#intervalMs(memcg.path, node));
       this.census.note(memcg, atMs, Math.max(0, ...intervalsMs) * 0.45);
-      if (memcg.id === OFFLINE_ID) continue;
+      if (memcg.id === OFFLINE_ID) return;
       for (const { node, generations } of memcg.nodes) {
         const youngest = generations.at(-1);
         if (!youngest) continue;
@@ -133,22 +146,23 @@ export class Aging {
         const known = before.get(key);
         const same = known?.youngestSeq === youngest.seq ? known : undefined;
         const pages = generations.map(({ anonPages, filePages }) => anonPages + filePages);
-        this.#aged.set(key, {
+        aged.set(key, {
           id: memcg.id,
           path: memcg.path,
           node,
           youngestSeq: youngest.seq,
           bornMs: Math.max(atMs - youngest.ageMs, same?.quiet?.seq === youngest.seq ? same.quiet.untilMs : -Infinity),
           pages: sumOf(pages),
-          youngPages: sumOf(pages.slice(-2)),
+          youngerPages: sumOf(pages.slice(1)),
           cpuUsageUs: same?.cpuUsageUs,
           quiet: same?.quiet,
         });
       }
-    }
+    });
+    this.#aged = aged;
     this.census.keepOnly(listed);
     await this.surroundings.onLook(listed, atMs, signal);
-    for (const aged of this.#aged.values()) if (aged.quiet?.seq !== aged.youngestSeq) aged.quiet = undefined;
+    for (const one of aged.values()) if (one.quiet?.seq !== one.youngestSeq) one.quiet = undefined;
   }
 
   /** Answers the milliseconds until more is due. */
@@ -197,11 +211,12 @@ export class Aging {
   }
 
   /**
-   * Whether an aging would find nothing: all pages of the memcg are where they can be evicted, and none of its tasks ran since it was last
-   * aged. Its borders get older by themselves.
+   * Whether an aging would find and change nothing: all pages of the memcg are in its oldest generation, and none of its tasks ran since it was last
+   * aged. Its borders get older by themselves. (In the oldest, not just where they can be evicted: before 6.16 the kernel turns to page cache where
+   * the oldest has no anonymous page.)
    */
   async #rests(aged: Aged): Promise<boolean> {
-    if (aged.youngPages > 0) return false;
+    if (aged.youngerPages > 0) return false;
     const nowMs = this.clock.nowMs();
     const cpuUsageUs = await this.kernel.memcgs.cpuUsageUs(aged.path).catch(() => undefined);
     if (cpuUsageUs !== undefined && cpuUsageUs === aged.cpuUsageUs) {

@@ -55,6 +55,7 @@ export function beginHistory(
  * - What was folded into another generation keeps its history there.
  * - Generations from the youngest of the look before on hold what was used between their birth and the next one's.
  * - More pages in an older generation came there since the look before: page cache just read, or pages that the kernel spared because they are in use.
+ *   Where more than that left the same generation meanwhile, they are taken for pages that were there.
  * - Fewer: as many as left the memcg were freed or evicted, without regard to age; the rest was used again, and joined the youngest. Those that were
  *   idle the shortest are used again first.
  */
@@ -73,31 +74,26 @@ export function continueHistory(
   const fresh = before.maxSeq - bounds.minSeq;
   const older = withDrainsMoved(foldedInto(before, bounds.minSeq, fresh), counts);
   const allBefore = before.generations.reduce((sum, cohorts) => sum + pagesOf(cohorts), 0);
-  let leaving = Math.max(0, allBefore - counts.reduce((sum, count) => sum + count, 0));
-  let losing = older.reduce((sum, cohorts, index) => sum + Math.max(0, pagesOf(cohorts) - (counts[index] ?? 0)), 0);
+  const share = leavingShare(older, counts, allBefore);
   const lists = counts.map((count, index): readonly Cohort[] => {
-    const bornMs = born[index] ?? atMs;
     const toMs = born[index + 1] ?? atMs;
     const had = older[index];
     if (had !== undefined) {
-      const lost = Math.max(0, pagesOf(had) - count);
-      const left = losing > 0 ? Math.min(lost, Math.ceil((leaving * lost) / losing)) : 0;
-      leaving -= left;
-      losing -= lost;
-      const shared = withoutShare(had, left);
-      const stayed = withoutShortestIdle(shared, pagesOf(shared) - count);
+      const left = Math.floor(Math.max(0, pagesOf(had) - count) * share);
+      const alike = withoutShare(had, left);
+      const stayed = withoutShortestIdle(alike, pagesOf(alike) - count);
       return capped([...stayed, ...cohortOf(count - pagesOf(stayed), before.atMs, atMs)]);
     }
-    if (index > fresh) return cohortOf(count, bornMs, toMs);
+    if (index > fresh) return cohortOf(count, born[index] ?? atMs, toMs);
     const young = before.generations.at(-1) ?? [];
     const stayed = withoutShortestIdle(young, pagesOf(young) - count);
     const grown = count - pagesOf(stayed);
     if (bounds.maxSeq === before.maxSeq) return capped([...stayed, ...cohortOf(grown, before.atMs, atMs)]);
     // The aging that ended this generation saw what was used since the one that began it.
-    const sinceMs = Math.max(bornMs, allBefore === 0 ? before.atMs : quietUntilMs);
+    const sinceMs = Math.max(born[index] ?? atMs, allBefore === 0 ? before.atMs : quietUntilMs);
     return [
       ...cohortOf(pagesOf(stayed), Math.min(...stayed.map(({ fromMs }) => fromMs)), toMs),
-      ...cohortOf(grown, Math.min(sinceMs, toMs), toMs),
+      ...cohortOf(grown, sinceMs, toMs),
     ].sort(longestIdleFirst);
   });
   return { ...bounds, generations: lists };
@@ -176,6 +172,14 @@ function withDrainsMoved(older: (readonly Cohort[])[], counts: readonly number[]
     older[index + 1] = [...here, ...next].sort(longestIdleFirst);
   }
   return older;
+}
+
+/** The share of what older generations lost that left the memcg; the rest was used again. */
+function leavingShare(older: readonly (readonly Cohort[])[], counts: readonly number[], allBefore: number): number {
+  const leaving = allBefore - counts.reduce((sum, count) => sum + count, 0);
+  if (leaving <= 0) return 0;
+  const lost = older.reduce((sum, cohorts, index) => sum + Math.max(0, pagesOf(cohorts) - (counts[index] ?? 0)), 0);
+  return Math.min(1, leaving / lost);
 }
 
 /** Takes pages away from all cohorts alike. */

@@ -131,6 +131,7 @@ export class Engine {
       periodMs: () => settings.scanPeriodMs,
       intervalMsOf: (path, node) => this.#agingIntervalMs(path, node),
       isBusy: (path) => this.#turns.isBusy(path),
+      beforeAgings: (atMs, signal) => this.tracker.beforeAgings?.(atMs, signal),
       onLook: (listed, atMs, signal) => this.#look(listed, atMs, signal),
     });
     const hasPressure = (): boolean => this.capabilities.psi;
@@ -397,7 +398,7 @@ export class Engine {
   }
 
   async #look(listed: readonly LruGenMemcg[], atMs: number, signal: AbortSignal): Promise<void> {
-    const seen = this.#identities.identify(listed, atMs, (one) => this.#aging.quietUntilMs(one));
+    const seen = await this.#identities.identify(listed, atMs, (one) => this.#aging.quietUntilMs(one));
     this.#sweep();
     this.kidled.keepOnly(seen, this.isLive);
     this.autopilot.observe(seen, atMs);

@@ -24,6 +24,11 @@ export const idleRows = [
 
 export const slabRow = idleRows.indexOf('slab');
 
+const rowIndex = Object.fromEntries(idleRows.map((row, index) => [row, index])) as Record<
+  (typeof idleRows)[number],
+  number
+>;
+
 /** Lower bounds of the columns in scan periods: strictly increasing, at most 8, each 1 to 255. None: accounting is off. */
 export type Buckets = readonly number[];
 
@@ -84,7 +89,7 @@ export function histogramOf(
   const histogram = new Float64Array(idleRows.length * columns);
   const put = (row: (typeof idleRows)[number], column: number, pages: number): void => {
     if (column < 0 || pages <= 0) return;
-    const cell = idleRows.indexOf(row) * columns + column;
+    const cell = rowIndex[row] * columns + column;
     histogram[cell] = (histogram[cell] ?? 0) + pages * pageBytes;
   };
   let activePages = activeAnonPages;
@@ -156,7 +161,7 @@ export function withoutOldest(
   let left = bytes;
   for (let column = columns - 1; column >= 0; column--)
     for (const row of rows) {
-      const cell = idleRows.indexOf(row) * columns + column;
+      const cell = rowIndex[row] * columns + column;
       const taken = Math.min(left, rest[cell] ?? 0);
       rest[cell] = (rest[cell] ?? 0) - taken;
       left -= taken;

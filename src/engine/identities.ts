@@ -1,5 +1,6 @@
 import type { Memcg } from '../kernel/kernel.js';
 import { type LruGenMemcg, OFFLINE_ID } from '../kernel/lru-gen.js';
+import { inSlices } from './slices.js';
 import type { SeenMemcg } from './tracker.js';
 
 interface Known {
@@ -22,31 +23,26 @@ export class Identities {
   constructor(private readonly memcgAt: (path: string) => Memcg | undefined) {}
 
   /** The live memcgs of a listing, in its order. `extra` adds what is known of each. */
-  identify(
+  async identify(
     listed: readonly LruGenMemcg[],
     atMs: number,
     quietUntilMs: (listed: LruGenMemcg) => number | undefined = () => undefined,
-  ): SeenMemcg[] {
+  ): Promise<SeenMemcg[]> {
     const known = new Map<string, Known>();
     const seen = new Map<string, SeenMemcg>();
-    for (const one of listed) {
-      if (one.id === OFFLINE_ID) continue;
+    await inSlices(listed, (one) => {
+      if (one.id === OFFLINE_ID) return;
       const youngest = one.nodes[0]?.generations.at(-1);
       const before = this.#known.get(one.path);
       const memcg = before && goesOn(before, one, atMs) ? before.memcg : this.memcgAt(one.path);
-      if (!memcg) continue;
+      if (!memcg) return;
       const bornMs = atMs - (youngest?.ageMs ?? 0);
       known.set(one.path, { memcg, id: one.id, youngestSeq: youngest?.seq ?? -1n, bornMs });
       const quiet = quietUntilMs(one);
       seen.set(one.path, { memcg, listed: one, ...(quiet !== undefined && { quietUntilMs: quiet }) });
-    }
+    });
     this.#known = known;
     return [...seen.values()];
-  }
-
-  /** The identity last seen at a path is not to be trusted any more. */
-  doubt(path: string): void {
-    this.#known.delete(path);
   }
 }
 

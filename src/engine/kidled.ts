@@ -5,6 +5,7 @@ import type { Log } from '../log.js';
 import { footprintOf, Footprints } from './footprints.js';
 import { type Buckets, cappedHistogram, histogramOf, scannedRows } from './histogram.js';
 import { type IdleStats, IdleStatsAccounts, type RoundResult } from './idle-stats.js';
+import { inSlices } from './slices.js';
 import type { SeenMemcg, Tracker } from './tracker.js';
 
 /** Bits of scan_target. */
@@ -18,9 +19,6 @@ export interface KidledSurroundings {
   statBudgetMs(): number;
 }
 
-/** The longest that making histograms keeps other work waiting. */
-const sliceMs = 4;
-
 /**
  * The accounting of kidled: at each look of the aging clock the tracker's cohorts become the histograms that memory.idle_page_stats shows until the
  * next one.
@@ -33,7 +31,7 @@ export class Kidled {
 
   constructor(
     private readonly kernel: Kernel,
-    private readonly clock: Clock,
+    clock: Clock,
     private readonly tracker: Tracker,
     log: Log,
     private readonly surroundings: KidledSurroundings,
@@ -108,12 +106,12 @@ export class Kidled {
     this.#accounts.admit(seen.map(({ memcg }) => memcg));
     const period = { periodMs: this.surroundings.periodMs(), pageBytes: this.kernel.pageBytes };
     await this.tracker.observe(seen, atMs, signal);
+    if (this.surroundings.periodMs() === 0) return this.tracker.forget();
     await this.#footprints.refresh(withPagesBelow(seen), this.surroundings.statBudgetMs(), signal);
-    if (signal.aborted || period.periodMs === 0) return;
+    if (signal.aborted) return;
     const childrenOf = childrenByPath(withPagesBelow(seen));
     const results: RoundResult[] = [];
-    let sliceStartMs = this.clock.nowMs();
-    for (const { memcg, listed } of seen) {
+    await inSlices(seen, ({ memcg, listed }) => {
       const buckets = this.#accounts.bucketsOf(memcg);
       const cohorts = buckets.length > 0 ? this.tracker.cohorts(memcg) : [];
       const footprint = this.#footprints.of(memcg, childrenOf.get(memcg.path) ?? []);
@@ -122,12 +120,7 @@ export class Kidled {
           ? histogramOf(cohorts, activeAnonPages(listed), footprint, buckets, period)
           : undefined;
       results.push({ memcg, histogram, buckets });
-      if (this.clock.nowMs() - sliceStartMs < sliceMs) continue;
-      await new Promise((resume) => setImmediate(resume));
-      sliceStartMs = this.clock.nowMs();
-    }
-    // A period that was written meanwhile has begun another round.
-    if (period.periodMs !== this.surroundings.periodMs()) return;
+    });
     this.#accounts.endRound(results, {
       pages: (this.#scanTarget & scanTargetBits.pages) !== 0,
       slab: (this.#scanTarget & scanTargetBits.slab) !== 0,

@@ -28,6 +28,14 @@ interface Account {
 /** What left and came back, in bytes, by memcg. Keyed by identity: a new memcg at an old path starts at zero. */
 export class Ledger {
   readonly #accounts = new Map<bigint, Account>();
+  readonly #listeners = new Set<{ readonly path: string; readonly tell: () => void }>();
+
+  /** Calls `tell` after each change of the account of a memcg or of one below it, until the function that it returns is called. */
+  onChange(memcg: Memcg, tell: () => void): () => void {
+    const listener = { path: memcg.path, tell };
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
 
   add(memcg: Memcg, bytes: LedgerBytes): void {
     const account = this.#accounts.get(memcg.inode) ?? { path: memcg.path, bytes: {} };
@@ -37,6 +45,7 @@ export class Ledger {
       if (added > 0) account.bytes[row] = (account.bytes[row] ?? 0) + added;
     }
     if (Object.keys(account.bytes).length > 0) this.#accounts.set(memcg.inode, account);
+    this.#changed(memcg);
   }
 
   /** Bytes of the memcg itself, without descendants. */
@@ -53,7 +62,7 @@ export class Ledger {
   }
 
   reset(memcg: Memcg): void {
-    this.#accounts.delete(memcg.inode);
+    if (this.#accounts.delete(memcg.inode)) this.#changed(memcg);
   }
 
   resetTree(memcg: Memcg): void {
@@ -69,6 +78,10 @@ export class Ledger {
   /** Every account that is not zero, for the saved state. */
   accounts(): { memcg: Memcg; bytes: Readonly<LedgerBytes> }[] {
     return [...this.#accounts].map(([inode, { path, bytes }]) => ({ memcg: { path, inode }, bytes }));
+  }
+
+  #changed({ path }: Memcg): void {
+    for (const listener of this.#listeners) if (listener.path === path || isBelow(path, listener.path)) listener.tell();
   }
 
   #below(memcg: Memcg): { memcg: Memcg; bytes: Readonly<LedgerBytes> }[] {

@@ -10,6 +10,7 @@ import {
   withUsed,
 } from './cohort-history.js';
 import type { PageType } from './eviction.js';
+import { inSlices } from './slices.js';
 import type { IdleCohort, ReadWitness, SeenMemcg, Tracker } from './tracker.js';
 
 /** One node of a memcg as the tracker knows it. */
@@ -65,11 +66,11 @@ export class MglruTracker implements Tracker {
     const lookMs = Math.max(atMs, this.#lastLookMs);
     const histories = new Map<bigint, MemcgHistory>();
     const empty = new Set<bigint>();
-    for (const one of seen) {
+    await inSlices(seen, (one) => {
       const { inode } = one.memcg;
       if (isEmpty(one.listed.nodes)) empty.add(inode);
       else histories.set(inode, this.#look(one, lookMs));
-    }
+    });
     this.#histories = histories;
     this.#empty = empty;
     this.#lastLookMs = lookMs;

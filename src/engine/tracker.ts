@@ -35,6 +35,8 @@ export interface Tracker {
   start(): Promise<void>;
   /** Gives back what `start` took. Called once after `start`, also when that failed halfway. */
   stop(): Promise<void>;
+  /** For what agings clear: the first part of a look, right before the agings of its round. Ends early, without an error, when `signal` is aborted. */
+  beforeAgings?(atMs: number, signal: AbortSignal): Promise<void>;
   /**
    * One look. `seen` has every live memcg, parents before children; it replaces what was seen before, so memcgs that are not in it
    * are gone and may be forgotten. `atMs` is the engine's clock when the listing was made; it never goes backwards. Ends early,

@@ -16,8 +16,13 @@ export interface ControlFile {
   readonly identity: string;
   /** The whole text at this moment. Called once per open; throws ColdpgsError. */
   render(): string;
-  /** One write(2), whole, at most 4096 bytes. Returns when its effect is done; throws ColdpgsError, and then nothing was changed. */
+  /**
+   * One write(2), whole, at most 4096 bytes. Returns when its effect is done; throws ColdpgsError, and then nothing was changed. What it does before it
+   * first waits must be in memory only: a daemon that dies there has not begun, and the next one may be asked to do it.
+   */
   apply?(bytes: string, context: WriteContext): void | Promise<void>;
+  /** Calls `listener` after each change of the text, until the function that it returns is called. Only where somebody may want to wait for that (poll). */
+  onChange?(listener: () => void): () => void;
 }
 
 export interface Directory {

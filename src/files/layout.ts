@@ -148,6 +148,7 @@ function boundMemAgent({ mode, render, apply }: MemAgentFile, identity: string, 
 /** Bound to the memcg that is there now: once it is gone the file says so, even when another memcg has taken the path. */
 function boundMemcg(file: MemcgFile, memcg: Memcg, surroundings: Surroundings): ControlFile {
   const { engine, modes } = surroundings;
+  const { onChange } = file;
   const stillThere = (): void => {
     if (!engine.isLive(memcg)) throw gone();
   };
@@ -163,6 +164,7 @@ function boundMemcg(file: MemcgFile, memcg: Memcg, surroundings: Surroundings): 
       stillThere();
       return file.apply(memcg, text, surroundings, context);
     },
+    ...(onChange && { onChange: (listener: () => void) => onChange(memcg, surroundings, listener) }),
   };
 }
 

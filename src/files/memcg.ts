@@ -19,6 +19,8 @@ export interface MemcgFile {
   readonly mode: number;
   render(memcg: Memcg, surroundings: MemcgSurroundings): string;
   apply(memcg: Memcg, text: string, surroundings: MemcgSurroundings, context: WriteContext): void | Promise<void>;
+  /** Tells of each change of the text until the function that it returns is called; where somebody may want to wait for that. */
+  readonly onChange?: (memcg: Memcg, surroundings: MemcgSurroundings, listener: () => void) => () => void;
 }
 
 /** The memory.coldpgs.* files of every memcg, the root's included (reference: coldpgs, section 3). All but swapin strip white space first. */
@@ -73,6 +75,7 @@ export const memcgFiles: readonly MemcgFile[] = [
         throw refuse('memory.coldpgs.stats', text, 'only 0, which sets its counters to zero');
       engine.resetStats(memcg);
     },
+    onChange: (memcg, { engine }, listener) => engine.ledger.onChange(memcg, listener),
   },
   {
     name: 'memory.coldpgs.swapin',

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
 
 export interface Ended {
   /** Exit status; undefined when the command could not be started, was killed, or was given up. */
@@ -8,20 +8,25 @@ export interface Ended {
 
 /**
  * Runs a command for at most `patience` ms. Never throws. One that hangs in the kernel, on a mount that does not answer, cannot even be killed:
- * it is given up and left behind.
+ * it is given up and left behind. `descriptor` is one more that the command inherits, as number 3.
  */
-export function run(file: string, args: readonly string[], patience: number): Promise<Ended> {
+export function run(file: string, args: readonly string[], patience: number, descriptor?: number): Promise<Ended> {
   return new Promise((resolve) => {
     const env = { ...process.env, LC_ALL: 'C', NODE_OPTIONS: '' };
-    const child = execFile(file, args, { cwd: '/', env }, (error, _stdout, stderr) => {
+    const stdio = ['ignore', 'ignore', 'pipe', ...(descriptor === undefined ? [] : [descriptor])] as const;
+    const child = spawn(file, args, { cwd: '/', env, stdio: [...stdio] });
+    let stderr = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => void (stderr += text));
+    child.on('error', (error) => {
       clearTimeout(deadline);
-      if (error === null) resolve({ status: 0, stderr });
-      else
-        resolve({ status: typeof error.code === 'number' ? error.code : undefined, stderr: stderr || error.message });
+      resolve({ status: undefined, stderr: error.message });
+    });
+    child.on('close', (status, signal) => {
+      clearTimeout(deadline);
+      resolve({ status: status ?? undefined, stderr: stderr || (signal === null ? '' : `${file} ended by ${signal}`) });
     });
     const deadline = setTimeout(() => {
       child.kill('SIGKILL');
-      child.stdout?.destroy();
       child.stderr?.destroy();
       child.unref();
       resolve({ status: undefined, stderr: `${file} did not end within ${patience} ms` });

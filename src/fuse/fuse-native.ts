@@ -3,18 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type Fuse from 'fuse-native';
 import { ColdpgsError } from '../errors.js';
 import type { Tree } from '../tree/tree.js';
-import { detach, isMounted } from './detach.js';
+import { detach } from './detach.js';
 import { handlersFor } from './handlers.js';
 import { prepareMountPoint } from './mount-point.js';
+import { MountWatch } from './mount-watch.js';
 import { type Mounted, mountedAt } from './mountinfo.js';
 import { loadFuseNative, requireFuseDevice } from './requirements.js';
 import type { FuseTransport, TransportOptions } from './transport.js';
 
 /** Milliseconds that writes in progress have to end once aborted, before the mount goes away under them. */
 const WRITES_PATIENCE = 500;
-
-/** Milliseconds between looks whether the mount is still there. */
-const WATCH_INTERVAL = 2_000;
 
 /**
  * direct_io: every read and write reaches us, none is answered from the page cache. big_writes: a write(2) of more than 4096 bytes arrives whole,
@@ -41,7 +39,7 @@ export class FuseNativeTransport implements FuseTransport {
   #mountPoint: string;
   #fuse: Fuse | undefined;
   #mounted: Mounted | undefined;
-  #watch: NodeJS.Timeout | undefined;
+  #watch: MountWatch | undefined;
   #mounting: Promise<void> | undefined;
   #unmounting: Promise<void> | undefined;
 
@@ -92,30 +90,16 @@ export class FuseNativeTransport implements FuseTransport {
     });
     this.#fuse = fuse;
     this.#mounted = await mountedAt(this.#mountPoint);
-    this.#watch = setInterval(() => this.#look(), WATCH_INTERVAL).unref();
+    if (this.#mounted !== undefined) this.#watch = new MountWatch(this.#mounted, log, this.options.onGone);
   }
 
   async #unmount(): Promise<void> {
     await this.#mounting?.catch(() => undefined);
-    clearInterval(this.#watch);
+    this.#watch?.stop();
     await Promise.race([this.tree.close(), sleep(WRITES_PATIENCE, undefined, { ref: false })]);
     if (this.#mounted !== undefined) await detach(this.#mounted, 'now');
     // Lets go of the event loop; the mount itself is already gone.
     await finished((done) => (this.#fuse === undefined ? done() : this.#fuse.unmount(done)));
-  }
-
-  #look(): void {
-    const { log, onGone } = this.options;
-    if (this.#mounted === undefined || this.#unmounting !== undefined) return;
-    isMounted(this.#mounted).then(
-      (mounted) => {
-        if (mounted || this.#unmounting !== undefined) return;
-        clearInterval(this.#watch);
-        log.warn({ mountPoint: this.#mountPoint }, `${this.#mountPoint} was unmounted by somebody else`);
-        onGone?.();
-      },
-      (error: unknown) => log.warn({ err: error }, 'cannot see whether the mount is still there'),
-    );
   }
 }
 

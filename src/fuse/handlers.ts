@@ -1,7 +1,7 @@
 import type Fuse from 'fuse-native';
 import { ColdpgsError } from '../errors.js';
 import type { Log } from '../log.js';
-import type { Operation } from '../tree/outcomes.js';
+import { type Operation, shown } from '../tree/outcomes.js';
 import type { Tree } from '../tree/tree.js';
 import { fromUtf8, toUtf8 } from './names.js';
 
@@ -67,12 +67,13 @@ export function handlersFor(tree: Tree, log: Log): Fuse.Handlers {
     },
 
     write(path, handle, buffer, _length, _position, reply) {
+      const writer = { text: shown(buffer) };
       tree.write(handle, buffer).then(
         (count) => {
-          tree.outcomes.succeeded('write');
+          tree.outcomes.wrote(path, writer);
           reply(count);
         },
-        (thrown: unknown) => reply(-tree.outcomes.failed('write', path, thrown)),
+        (thrown: unknown) => reply(-tree.outcomes.failed('write', path, thrown, writer)),
       );
     },
 

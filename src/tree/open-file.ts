@@ -13,28 +13,75 @@ const O_WRONLY = 1;
 export class OpenFile {
   /** The file, if open for writing. */
   readonly writable: WritableFile | undefined;
-  #snapshot: Uint8Array | undefined;
+  #snapshot: Buffer | undefined;
   #read = false;
+  #changed = false;
+  #wake: (() => void) | undefined;
+  #unsubscribe: (() => void) | undefined;
 
   /**
    * Renders at once if open for reading. Only the access mode of `flags` matters: O_APPEND and O_TRUNC mean nothing for a control file.
-   * Throws NOT_WRITABLE (EACCES), and what `render` throws.
+   * `mostBytes` is for a file that another process had open: its text is no longer than it was there, and counts as changed. Throws NOT_WRITABLE (EACCES), and what `render` throws.
    */
   constructor(
     private readonly file: ControlFile,
     flags: number,
+    mostBytes?: number,
   ) {
     const access = flags & O_ACCMODE;
     if (access !== O_RDONLY) this.writable = writable(file);
-    if (access !== O_WRONLY) this.#snapshot = rendered(file);
+    if (access !== O_WRONLY) this.#snapshot = rendered(file).subarray(0, mostBytes);
+    this.#changed = mostBytes !== undefined;
+  }
+
+  /** 0 when it is not open for reading. */
+  get textBytes(): number {
+    return this.#snapshot?.length ?? 0;
   }
 
   /** At most `length` bytes of the text from `offset`; none past its end. A return to the start (lseek) renders the text anew, as kernfs does. */
   read(offset: number, length: number): Uint8Array {
     if (this.#snapshot === undefined) throw badHandle('The file is not open for reading.');
-    if (offset === 0 && this.#read) this.#snapshot = rendered(this.file);
+    if (offset === 0 && (this.#read || this.#changed)) {
+      this.#snapshot = rendered(this.file);
+      this.#changed = false;
+    }
     this.#read = true;
     return this.#snapshot.subarray(offset, offset + length);
+  }
+
+  /** Whether the text has changed since it was last read from its start; `wake` is called at the next change, once, unless another is given before. */
+  poll(wake?: () => void): boolean {
+    if (this.file.onChange === undefined || this.#snapshot === undefined) return false;
+    if (this.#unsubscribe === undefined) {
+      this.#unsubscribe = this.file.onChange(() => this.#hasChanged());
+      // Nobody listened since the text was rendered.
+      this.#changed ||= this.#saysSomethingElse();
+    }
+    this.#wake = wake ?? this.#wake;
+    return this.#changed;
+  }
+
+  /** Listens to changes no more. */
+  close(): void {
+    this.#unsubscribe?.();
+  }
+
+  #hasChanged(): void {
+    if (!this.#changed && !this.#saysSomethingElse()) return;
+    this.#changed = true;
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+
+  /** Also when it cannot say anything any more. */
+  #saysSomethingElse(): boolean {
+    try {
+      return !rendered(this.file).equals(this.#snapshot ?? Buffer.alloc(0));
+    } catch {
+      return true;
+    }
   }
 }
 
@@ -48,6 +95,6 @@ export function badHandle(sentence: string): ColdpgsError {
   return new ColdpgsError('NO_SUCH_FILE', 'EBADF', sentence);
 }
 
-function rendered(file: ControlFile): Uint8Array {
+function rendered(file: ControlFile): Buffer {
   return Buffer.from(file.render(), 'latin1');
 }

@@ -12,6 +12,22 @@ export interface FailedWrite {
   readonly sentence: string;
 }
 
+/** Who wrote what, for the log. The ids are missing where the transport does not know them. */
+export interface Writer {
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly pid?: number;
+  /** The beginning of what was written, as JSON. */
+  readonly text: string;
+}
+
+/** The first bytes of a write, for the log. */
+export function shown(bytes: Uint8Array): string {
+  const most = 40;
+  const start = Buffer.from(bytes.subarray(0, most)).toString('latin1');
+  return JSON.stringify(bytes.length > most ? `${start}...` : start);
+}
+
 /** How requests ended: counts for gauges, lines for the log, errno numbers for clients. The one place where a thrown value becomes an errno. */
 export class Outcomes {
   readonly #counts = new Map<string, number>();
@@ -26,11 +42,20 @@ export class Outcomes {
     this.#count(`${operation} OK`);
   }
 
-  /** Counts and logs a failed request; returns the positive Linux errno to answer with. Never throws. */
-  failed(operation: Operation, path: string, thrown: unknown): number {
+  /** Counts a write that was done, and logs it: who wrote what. */
+  wrote(path: string, writer: Writer): void {
+    this.succeeded('write');
+    this.log.info({ operation: 'write', path, ...writer }, 'written');
+  }
+
+  /**
+   * Counts and logs a failed request; returns the positive Linux errno to answer with. Never throws. `writer` is who asked, where it was a write
+   * and the transport knows.
+   */
+  failed(operation: Operation, path: string, thrown: unknown, writer: Partial<Writer> = {}): number {
     const { name, number } = errnoOf(thrown);
     this.#count(`${operation} ${name}`);
-    const fields = { operation, path, errno: name };
+    const fields = { operation, path, errno: name, ...writer };
     const sentence = sentenceOf(thrown);
     if (!isExpected(thrown))
       this.log.error({ ...fields, err: thrown }, `${operation} failed unexpectedly: ${sentence}`);

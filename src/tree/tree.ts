@@ -4,7 +4,7 @@ import { type Attributes, attributesOf } from './attributes.js';
 import { type Log, silentLog } from '../log.js';
 import { badHandle, OpenFile, writable } from './open-file.js';
 import { type FailedWrite, Outcomes } from './outcomes.js';
-import { Writes } from './writes.js';
+import { type WriteOptions, Writes } from './writes.js';
 
 /** The longest write a control file takes, bytes: one page, as sysfs and cgroupfs. */
 export const LONGEST_WRITE = 4096;
@@ -15,13 +15,24 @@ export const LONGEST_WRITE = 4096;
  */
 export const MOST_OPEN_FILES = 4096;
 
-/** Handles pass through signed 32-bit fields. */
-const HIGHEST_HANDLE = 2 ** 31 - 1;
+/** Handles pass through signed 32-bit fields: 22 bits count, 9 tell the processes apart that served the same mount one after the other. */
+const HANDLES_OF_ONE_PROCESS = 2 ** 22;
+const PROCESSES_TOLD_APART = 2 ** 9;
 
 export interface TreeOptions {
   readonly log?: Log;
   /** Told of every write that failed, after the log. */
   readonly onFailedWrite?: (failure: FailedWrite) => void;
+  /** How many processes served this mount before this one: handles that these gave out are never given out again while they may be in use. */
+  readonly incarnation?: number;
+}
+
+/** A node where it was found. It stays what it is, also when its path comes to lead elsewhere. */
+export interface Located {
+  readonly node: TreeNode;
+  readonly path: string;
+  /** True where the node or something above it comes and goes by itself: not to be cached for long. */
+  readonly changing: boolean;
 }
 
 /**
@@ -33,6 +44,7 @@ export class Tree {
   readonly #writes = new Writes();
   readonly #openFiles = new Map<number, OpenFile>();
   readonly #started = Date.now();
+  readonly #firstHandle: number;
   #lastHandle = 0;
 
   constructor(
@@ -41,19 +53,49 @@ export class Tree {
     options: TreeOptions = {},
   ) {
     this.outcomes = new Outcomes(options.log ?? silentLog, options.onFailedWrite);
+    this.#firstHandle = ((options.incarnation ?? 0) % PROCESSES_TOLD_APART) * HANDLES_OF_ONE_PROCESS;
+  }
+
+  /** Throws NO_SUCH_FILE: ENOENT, or ENOTDIR when the path leads through a file. */
+  find(path: string): Located {
+    let found: Located = { node: this.root, path: '/', changing: this.root.changing };
+    for (const name of path.split('/')) {
+      if (name === '') continue;
+      const child = this.child(found, name);
+      if (child === undefined) throw new ColdpgsError('NO_SUCH_FILE', 'ENOENT', 'There is no such file or directory.');
+      found = child;
+    }
+    return found;
+  }
+
+  /** The entry of that name, or undefined. Throws NO_SUCH_FILE (ENOTDIR) when the parent is a file. */
+  child(parent: Located, name: string): Located | undefined {
+    const node = directoryOf(parent).child(name);
+    if (node === undefined) return undefined;
+    return {
+      node,
+      path: parent.path === '/' ? `/${name}` : `${parent.path}/${name}`,
+      changing: parent.changing || (node.kind === 'directory' && node.changing),
+    };
+  }
+
+  /** The names in a directory, without "." and "..". Throws NO_SUCH_FILE: ENOENT when it has gone, ENOTDIR when it is none. */
+  names(directory: Located): string[] {
+    return directoryOf(directory).names();
+  }
+
+  attributes({ node, changing }: Located): Attributes {
+    return attributesOf(node, this.owner, this.#started, changing);
   }
 
   /** Throws NO_SUCH_FILE: ENOENT, or ENOTDIR when the path leads through a file. */
   stat(path: string): Attributes {
-    const { node, changing } = this.#find(path);
-    return attributesOf(node, this.owner, this.#started, changing);
+    return this.attributes(this.find(path));
   }
 
   /** The names in a directory, "." and ".." first. Throws NO_SUCH_FILE: ENOENT, ENOTDIR. */
   list(path: string): string[] {
-    const { node } = this.#find(path);
-    if (node.kind !== 'directory') throw notADirectory();
-    return ['.', '..', ...node.names()];
+    return ['.', '..', ...this.names(this.find(path))];
   }
 
   /**
@@ -62,13 +104,42 @@ export class Tree {
    * TOO_MANY_OPEN (ENFILE), and what `render` throws.
    */
   open(path: string, flags: number): number {
-    const { node } = this.#find(path);
+    return this.openAt(this.find(path), flags);
+  }
+
+  /** As `open`, for a node that was found before. */
+  openAt({ node }: Located, flags: number): number {
     if (this.#openFiles.size >= MOST_OPEN_FILES)
       throw new ColdpgsError('TOO_MANY_OPEN', 'ENFILE', `${MOST_OPEN_FILES} files of coldpgs are open already.`);
     const opened = new OpenFile(fileOf(node), flags);
     const handle = this.#freeHandle();
     this.#openFiles.set(handle, opened);
     return handle;
+  }
+
+  /**
+   * Opens a node under a handle that an earlier process gave out; does nothing when this has been done. Its text ends where it ended then
+   * (`mostBytes`), so that a reader in the middle of it does not find more than it began with. Throws as `open` does.
+   */
+  adopt(handle: number, { node }: Located, flags: number, mostBytes: number): void {
+    if (!this.isOpen(handle)) this.#openFiles.set(handle, new OpenFile(fileOf(node), flags, mostBytes));
+  }
+
+  isOpen(handle: number): boolean {
+    return this.#openFiles.has(handle);
+  }
+
+  /** Bytes of the text that a handle shows; 0 when it is not open for reading. */
+  textBytes(handle: number): number {
+    return this.#opened(handle).textBytes;
+  }
+
+  /**
+   * Whether the text has changed since this handle last read it. `wake` is called at the next change, once, unless another is given before. Files
+   * that do not tell of changes never have any.
+   */
+  poll(handle: number, wake?: () => void): boolean {
+    return this.#opened(handle).poll(wake);
   }
 
   /** At most `length` bytes from `offset` of the text as it was at open; empty past its end. A read at 0 after the first read renders anew. */
@@ -79,9 +150,10 @@ export class Tree {
   /**
    * Applies one write(2), whatever its position, after those to the same file that came before. The bytes are copied before this returns.
    * Resolves with their count when the effect is done; rejects with WRITE_TOO_LONG (EINVAL), CANCELLED (EINTR; ENODEV once closed),
-   * and what `apply` throws. `signal` aborts the write where the transport knows that the writer gave up.
+   * and what `apply` throws. `signal` aborts the write where the transport knows that the writer gave up; `begun` is called when its effect
+   * takes time, before anything of it is done but what `apply` stores at once.
    */
-  async write(handle: number, bytes: Uint8Array, signal?: AbortSignal): Promise<number> {
+  async write(handle: number, bytes: Uint8Array, { signal, begun }: WriteOptions = {}): Promise<number> {
     const opened = this.#opened(handle);
     const file = opened.writable;
     if (file === undefined) throw badHandle('The file is not open for writing.');
@@ -94,17 +166,22 @@ export class Tree {
       );
     const count = bytes.length;
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, count).toString('latin1');
-    await this.#writes.apply(file, text, signal);
+    await this.#writes.apply(file, text, { ...(signal && { signal }), ...(begun && { begun }) });
     return count;
   }
 
   /** Does nothing to a writable file (`>` truncates before it writes). Throws as `open` for writing does. */
   truncate(path: string): void {
-    writable(fileOf(this.#find(path).node));
+    this.truncateAt(this.find(path));
+  }
+
+  truncateAt({ node }: Located): void {
+    writable(fileOf(node));
   }
 
   /** Gives a handle back. An unknown one is ignored: nobody can act on that error. */
   release(handle: number): void {
+    this.#openFiles.get(handle)?.close();
     this.#openFiles.delete(handle);
   }
 
@@ -116,23 +193,14 @@ export class Tree {
     return this.#writes.inProgress;
   }
 
+  /** Resolves when no write is in progress. */
+  async settled(): Promise<void> {
+    await this.#writes.settled();
+  }
+
   /** Takes no more writes, aborts the signals of those in progress, resolves when they have ended. Reading goes on working. */
   async close(): Promise<void> {
     await this.#writes.close();
-  }
-
-  #find(path: string): { node: TreeNode; changing: boolean } {
-    let node: TreeNode = this.root;
-    let changing = node.changing;
-    for (const name of path.split('/')) {
-      if (name === '') continue;
-      if (node.kind !== 'directory') throw notADirectory();
-      const child = node.child(name);
-      if (child === undefined) throw new ColdpgsError('NO_SUCH_FILE', 'ENOENT', 'There is no such file or directory.');
-      node = child;
-      changing ||= node.kind === 'directory' && node.changing;
-    }
-    return { node, changing };
   }
 
   #opened(handle: number): OpenFile {
@@ -142,9 +210,12 @@ export class Tree {
   }
 
   #freeHandle(): number {
-    do this.#lastHandle = (this.#lastHandle % HIGHEST_HANDLE) + 1;
-    while (this.#openFiles.has(this.#lastHandle));
-    return this.#lastHandle;
+    let handle;
+    do {
+      this.#lastHandle = (this.#lastHandle % (HANDLES_OF_ONE_PROCESS - 1)) + 1;
+      handle = this.#firstHandle + this.#lastHandle;
+    } while (this.#openFiles.has(handle));
+    return handle;
   }
 }
 
@@ -153,6 +224,7 @@ function fileOf(node: TreeNode): ControlFile {
   return node;
 }
 
-function notADirectory(): ColdpgsError {
-  return new ColdpgsError('NO_SUCH_FILE', 'ENOTDIR', 'This is a file, not a directory.');
+function directoryOf({ node }: Located): Directory {
+  if (node.kind === 'directory') return node;
+  throw new ColdpgsError('NO_SUCH_FILE', 'ENOTDIR', 'This is a file, not a directory.');
 }

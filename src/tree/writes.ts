@@ -4,6 +4,13 @@ import type { ControlFile } from '../files/control-file.js';
 /** A file that accepts writes. */
 export type WritableFile = ControlFile & Required<Pick<ControlFile, 'apply'>>;
 
+export interface WriteOptions {
+  /** Fires when the writer gives up. */
+  readonly signal?: AbortSignal;
+  /** Called when `apply` has returned and its effect goes on. */
+  readonly begun?: () => void;
+}
+
 /** The writes in progress. Those to one file (one identity) are applied one after the other, in the order they came; different files side by side. */
 export class Writes {
   readonly #lastOf = new Map<string, Promise<unknown>>();
@@ -19,7 +26,7 @@ export class Writes {
    * Applies one write when its turn has come. Throws what `apply` throws; CANCELLED (EINTR) when `signal` fires before its turn,
    * CANCELLED (ENODEV) once closed.
    */
-  async apply(file: WritableFile, bytes: string, signal?: AbortSignal): Promise<void> {
+  async apply(file: WritableFile, bytes: string, { signal, begun }: WriteOptions = {}): Promise<void> {
     if (this.#closed) throw new ColdpgsError('CANCELLED', 'ENODEV', 'coldpgs is stopping and takes no more writes.');
     const controller = new AbortController();
     const abort = (): void => controller.abort();
@@ -27,7 +34,7 @@ export class Writes {
     signal?.addEventListener('abort', abort, { once: true });
 
     const before = this.#lastOf.get(file.identity);
-    const turn = this.#takeTurn(file, bytes, controller.signal, before);
+    const turn = this.#takeTurn(file, bytes, controller.signal, before, begun);
     const last = Promise.allSettled([before, turn]);
     this.#lastOf.set(file.identity, last);
     this.#inProgress.set(controller, turn);
@@ -40,6 +47,11 @@ export class Writes {
     }
   }
 
+  /** Resolves when those in progress have ended. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#inProgress.values());
+  }
+
   /** Takes no more writes, aborts those in progress and resolves when all have ended. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -47,10 +59,19 @@ export class Writes {
     await Promise.allSettled(this.#inProgress.values());
   }
 
-  async #takeTurn(file: WritableFile, bytes: string, signal: AbortSignal, before?: Promise<unknown>): Promise<void> {
+  async #takeTurn(
+    file: WritableFile,
+    bytes: string,
+    signal: AbortSignal,
+    before?: Promise<unknown>,
+    begun?: () => void,
+  ): Promise<void> {
     if (before !== undefined) await Promise.race([before, aborted(signal)]);
     if (signal.aborted) throw new ColdpgsError('CANCELLED', 'EINTR', 'The write was interrupted before its turn came.');
-    await file.apply(bytes, { signal });
+    const effect = file.apply(bytes, { signal });
+    if (effect === undefined) return;
+    begun?.();
+    await effect;
   }
 }
 

@@ -15,14 +15,14 @@ function say(event: string, details: object = {}): void {
 }
 
 function sayAt(level: string) {
-  return (_details: object, sentence: string): void => say('log', { level, sentence });
+  return (details: object, sentence: string): void => say('log', { level, sentence, details });
 }
 
 const log: Log = { debug: () => undefined, info: sayAt('info'), warn: sayAt('warn'), error: sayAt('error') };
 const tree = new Tree(demoTree(), { uid: 0, gid: 0 }, { log });
-const makeTransport = transports[transportName];
-if (makeTransport === undefined) throw new Error(`there is no transport ${transportName}`);
-const transport = makeTransport(tree, {
+const tested = transports[transportName];
+if (tested === undefined) throw new Error(`there is no transport ${transportName}`);
+const transport = tested.make(tree, {
   mountPoint,
   log,
   create: create === 'create',

@@ -30,6 +30,7 @@ export function demoTree(): Directory {
     'not UTF-8 \xff': echo('not UTF-8'),
     ['n'.repeat(255)]: echo('long name'),
     many: directory(Object.fromEntries(manyNames().map((name) => [name, readOnly(`many/${name}`, () => name)]))),
+    'told-of': toldOf(),
     journals: madeOnDemand('journals', journal),
     slow: madeOnDemand('slow', slow),
     'changing-names': writable('changing-names', (text) => {
@@ -40,7 +41,13 @@ export function demoTree(): Directory {
       identity: 'changing',
       changing: true,
       names: () => changingNames,
-      child: (name) => (changingNames.includes(name) ? readOnly(`changing/${name}`, () => `${name}\n`) : undefined),
+      child: (name) =>
+        changingNames.includes(name)
+          ? readOnly(`changing/${name}`, () => {
+              if (changingNames.includes(name)) return `${name}\n`;
+              throw new ColdpgsError('MEMCG_GONE', 'ENOENT', 'It was removed.');
+            })
+          : undefined,
     },
   });
 }
@@ -69,6 +76,23 @@ function echo(identity: string): ControlFile {
       last = bytes;
     }),
     render: () => last,
+  };
+}
+
+/** Says what was last written, and tells of each change. */
+function toldOf(): ControlFile {
+  let last = 'nothing yet\n';
+  const listeners = new Set<() => void>();
+  return {
+    ...writable('told-of', (bytes) => {
+      last = bytes;
+      for (const tell of listeners) tell();
+    }),
+    render: () => last,
+    onChange: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
   };
 }
 

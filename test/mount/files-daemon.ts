@@ -15,9 +15,10 @@ export class SimulatingDaemon {
     t: Test,
     readonly mountPoint: string,
     options: readonly string[] = [],
+    environment: Readonly<Record<string, string>> = {},
   ) {
     const args = ['--import=@tapjs/typescript/import', 'src/cli/coldpgs.cts', 'mount', mountPoint, '--simulate'];
-    const env = { ...process.env, TS_NODE_TRANSPILE_ONLY: '1' };
+    const env = { ...process.env, TS_NODE_TRANSPILE_ONLY: '1', ...environment };
     this.#process = spawn(process.execPath, [...args, ...options], { env, stdio: ['ignore', 'ignore', 'pipe'] });
     if (this.#process.stderr) createInterface(this.#process.stderr).on('line', (line) => this.log.push(line));
     // 'close' comes when stderr is read to its end, 'exit' may come before.

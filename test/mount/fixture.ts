@@ -31,7 +31,8 @@ export function conformance(tests: (t: Test, transport: string) => Promise<void>
   for (const transport of Object.keys(transports)) void t.test(transport, { skip }, (t) => tests(t, transport));
 }
 
-function reasonToSkip(): string | false {
+/** Why nothing can be mounted here, or false. */
+export function reasonToSkip(): string | false {
   if (process.geteuid?.() !== 0) return 'mounting needs root';
   try {
     accessSync('/dev/fuse', constants.R_OK | constants.W_OK);

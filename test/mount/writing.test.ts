@@ -1,4 +1,5 @@
-import { conformance, serve } from './fixture.js';
+import { conformance, eventually, serve } from './fixture.js';
+import { gap } from './transports.js';
 
 conformance(async (t, transport) => {
   const server = await serve(t, transport);
@@ -79,5 +80,31 @@ conformance(async (t, transport) => {
     };
     for (const [stderr, scripts] of Object.entries(refused))
       for (const script of scripts) t.match(await server.sh(script), { stderr }, script);
+  });
+
+  await t.test('every write is in the log, with what was written', async (t) => {
+    await server.says('echo hello > echo');
+    await server.sh('echo no > refusing');
+    const details = server.said.flatMap((said) => (said.event === 'log' ? [said['details']] : []));
+    t.match(details.at(-2), { operation: 'write', path: '/echo', text: String.raw`"hello\n"` });
+    t.match(details.at(-1), { operation: 'write', path: '/refusing', text: String.raw`"no\n"`, errno: 'EINVAL' });
+  });
+
+  await t.test('and with who wrote', { skip: gap(transport, 'callers') }, async (t) => {
+    const pid = await server.says("setpriv --regid=1234 --clear-groups sh -c 'echo $$; echo hello > echo'");
+    const written = await eventually('the line', () => server.said.findLast(({ sentence }) => sentence === 'written'));
+    t.match(written, { details: { path: '/echo', uid: 0, gid: 1234, pid: Number(pid) } });
+  });
+
+  await t.test('Ctrl-C ends a write that waits', { skip: gap(transport, 'interrupts') }, async (t) => {
+    const script = `
+      trap : INT
+      (sleep 0.3; kill -INT $$) &
+      echo waiting > slow/60000
+      echo "status $?"`;
+    t.match(await server.sh(`bash -c '${script}'`), { stdout: 'status 1', stderr: 'Interrupted system call' });
+    t.equal(await server.says('cat slow/60000'), 'begin waiting\n', 'it has not gone on to its end');
+    await server.says('echo 1 > slow/60001 & sleep 0.3; kill -KILL $!; wait $! 2> /dev/null || true');
+    await server.gaugesShow({ writesInProgress: 0, openFiles: 0 });
   });
 });

@@ -135,3 +135,44 @@ void describe('buckets of a memcg and of its parent', () => {
     assertAtMost('bytes of all anon rows', bytesFrom(stats, anonRows, 1), child.anonBytes() - 0.98 * hotBytes);
   });
 });
+
+void describe('the workflows', () => {
+  let daemon: Daemon;
+  let memcg: Memcg;
+  let dataFile: string;
+
+  before(async () => {
+    daemon = await Daemon.start();
+    memcg = Memcg.make('workflows');
+    dataFile = await makeDataFile('workflows', 64);
+    await says('echo $$ > "$MEMCG/cgroup.procs"; dd if="$DATA" of=/dev/null bs=1M count=64 status=none', {
+      MEMCG: memcg.folder,
+      DATA: dataFile,
+    });
+  });
+  after(async () => {
+    await memcg.remove();
+    await daemon.remove();
+    removeDataFile(dataFile);
+  });
+
+  /** Runs one of scripts/workflows by a plain shell. */
+  const workflow = (name: string, options: string): Promise<string> =>
+    says(`sh "/root/workflows/$NAME" --mount "$MOUNT" ${options}`, { NAME: name, MOUNT: daemon.mountPoint });
+
+  void it('find a memcg with 64 MiB of cold page cache, tell its age, and reclaim it', async () => {
+    const found = await eventually('64 MiB of age 5', async () => {
+      const lines = await workflow('cold-memcgs', '--age 5 --types file');
+      return new RegExp(`^(\\d+\\.\\d) ${memcg.path}$`, 'm').exec(lines)?.[1];
+    });
+    assertNear('MiB of age 5', Number(found), 64, 0.02);
+    const report = await workflow('idle-report', memcg.path);
+    assert.match(report, /^memcg +MiB +>=1s +>=2s +>=5s /);
+    assert.match(report, new RegExp(`^${memcg.path} +file `, 'm'));
+    const went = await workflow('reclaim-older-than', `0 ${memcg.path}`);
+    const [, amount, path] = /^(\d+\.\d) MiB left (.*)\n$/.exec(went) ?? [];
+    assert.equal(path, memcg.path, went);
+    assertNear('MiB reclaimed', Number(amount), 64, 0.02);
+    assertAtMost('page cache left', memcg.pageCacheBytes(), 2 * mib);
+  });
+});

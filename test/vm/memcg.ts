@@ -104,7 +104,7 @@ export class Memcg {
   /**
    * Resolves when all that is in the memcg now and stays unused is proven idle for `idleMs`: the first aging sees the use by which it
    * came in, two more make its generation one that may be evicted. An aging may come a twentieth of a period early. A memcg of which nothing
-   * runs is not aged once all of it may be evicted: then its borders must be old enough, and it must have been watched that long.
+   * runs is not aged once all of it is in the oldest generation: then its borders must be old enough, and it must have been watched that long.
    */
   async cold(idleMs = 1000): Promise<void> {
     const from = this.youngestGeneration();
@@ -113,8 +113,8 @@ export class Memcg {
       const generations = this.generations();
       if ((generations.at(-1)?.seq ?? 0) >= from + 3 && performance.now() - startMs >= idleMs * 2) return true;
       const border = generations.at(-2);
-      const young = generations.slice(-2).reduce((sum, { pages }) => sum + pages, 0);
-      return young === 0 && border && border.ageMs >= idleMs && performance.now() - startMs >= idleMs * 2.5;
+      const younger = generations.slice(1).reduce((sum, { pages }) => sum + pages, 0);
+      return younger === 0 && border && border.ageMs >= idleMs && performance.now() - startMs >= idleMs * 2.5;
     });
     await sleep(500);
   }

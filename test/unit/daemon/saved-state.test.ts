@@ -166,3 +166,43 @@ void t.test('a state that cannot be read is told of, and no more', async (t: Tes
   t.match(said, [/set aside/]);
   t.same(memory(it).stats, {});
 });
+
+void t.test('what the files of kidled hold survives too: buckets, use_hierarchy, scan_target', async (t) => {
+  const folder = t.testdir();
+  const before = await daemon(folder, { paths: ['/test', '/off', '/default'] });
+  before.it.engine.kidled.useHierarchy = 1;
+  before.it.engine.kidled.scanTarget = 3;
+  before.it.engine.kidled.setBuckets(before.it.at('/test'), [5, 10]);
+  before.it.engine.kidled.setBuckets(before.it.at('/off'), []);
+  before.state.stop();
+  const after = await daemon(folder, { paths: ['/test', '/off', '/default'] });
+  after.state.load();
+  const { kidled } = after.it.engine;
+  t.same([kidled.useHierarchy, kidled.scanTarget], [1, 3]);
+  t.same(
+    ['/test', '/off', '/default'].map((path) => kidled.bucketsOf(after.it.at(path)).join()),
+    ['5,10', '', '1,2,5,15,30,60,120,240'],
+  );
+  t.same(after.said, []);
+});
+
+void t.test('a file of before there was kidled is taken as it is; buckets that are none are not', async (t) => {
+  const folder = t.testdir();
+  const file = join(folder, 'state.json');
+  const before = await daemon(folder);
+  before.it.engine.kidled.setBuckets(before.it.at('/test'), [5, 10]);
+  before.state.stop();
+  const { kidled, memcgs, ...others } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+  t.ok(kidled);
+  writeFileSync(file, JSON.stringify({ ...others, memcgs: [] }));
+  const old = await daemon(folder);
+  old.state.load();
+  t.same(old.said, []);
+  for (const buckets of [[10, 5], [0], [256], [1, 2, 3, 4, 5, 6, 7, 8, 9]]) {
+    const wrong = (memcgs as object[]).map((memcg) => ({ ...memcg, buckets }));
+    writeFileSync(file, JSON.stringify({ ...others, memcgs: wrong }));
+    const after = await daemon(folder);
+    after.state.load();
+    t.match(after.said, [/cannot be trusted/], JSON.stringify(buckets));
+  }
+});

@@ -14,6 +14,7 @@ void t.test('without options: the module’s behaviour', async (t) => {
     'flags-gate': 'off',
     children: 'skip',
     owner: '0:0',
+    transport: 'auto',
     simulate: false,
   });
 });

@@ -170,15 +170,22 @@ void t.test('a memcg without a page is not aged', async (t) => {
   t.same(of(agings, '/empty'), []);
 });
 
-void t.test('a memcg of which nothing runs is aged until all of it can be evicted, and then left alone', async (t) => {
-  const { it, agings } = await watched();
-  it.machine.anon('/test', { mib: 8 });
-  await it.periods(40);
-  t.same(of(agings, '/test'), ['10', '20', '30'], 'twice, and once more to be sure that nothing ran meanwhile');
-  it.engine.global.mode = 2;
-  await it.reclaim('/test', 2);
-  t.equal(it.ledger('/test')['anon swap out'], pages(8), 'its borders get older all the same');
-});
+void t.test(
+  'a memcg of which nothing runs is aged until all of it is where eviction begins, and then left alone',
+  async (t) => {
+    const { it, agings } = await watched();
+    it.machine.anon('/test', { mib: 8 });
+    await it.periods(40);
+    t.same(
+      of(agings, '/test'),
+      ['10', '20', '30', '40'],
+      'three times, and once more to be sure that nothing ran meanwhile',
+    );
+    it.engine.global.mode = 2;
+    await it.reclaim('/test', 2);
+    t.equal(it.ledger('/test')['anon swap out'], pages(8), 'its borders get older all the same');
+  },
+);
 
 void t.test('any threshold comes true for a memcg that rests', async (t) => {
   for (const agePeriods of [1, 2, 7, 255]) {
@@ -222,14 +229,15 @@ void t.test('where the kernel does not say who ran (cgroup v1) nothing is taken 
 
 void t.test('many memcgs that appear together are aged apart: no second does all the work', async (t) => {
   const { it, agings } = await watched();
-  for (let index = 0; index < 1000; index++) running(it, `/${index}`);
-  await it.periods(4);
+  for (let index = 0; index < 400; index++) running(it, `/${index}`);
+  // In small steps: a look at so many lets other work have its turn, and this clock does not wait for that.
+  for (let step = 0; step < 160; step++) await it.clock.advance(250);
   const bySecond = new Map<string, number>();
   const late = agings.map((one) => one.split(': ')[1] ?? '').filter((second) => Number(second) >= 20);
   for (const second of late) bySecond.set(second, (bySecond.get(second) ?? 0) + 1);
-  t.ok(Math.max(...bySecond.values()) <= 300, `at most ${Math.max(...bySecond.values())} in one second`);
-  t.ok(bySecond.size >= 12, `in ${bySecond.size} of 20 seconds`);
-  for (const path of ['/0', '/500', '/999']) {
+  t.ok(Math.max(...bySecond.values()) <= 100, `at most ${Math.max(...bySecond.values())} in one second`);
+  t.ok(bySecond.size >= 10, `in ${bySecond.size} of 20 seconds`);
+  for (const path of ['/0', '/200', '/399']) {
     const times = of(agings, path).map(Number);
     t.ok(times.length >= 3, `${path} is aged at ${times.join(', ')}`);
     const [, ...gaps] = times.map((time, index) => time - (times[index - 1] ?? 0));

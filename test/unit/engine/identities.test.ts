@@ -26,8 +26,8 @@ function over(inodes: Map<string, bigint>) {
 
 void t.test('an identity is asked for once, as long as the generations go on', async (t) => {
   const { identities, asked } = over(new Map([['/test', 5n]]));
-  t.equal(identities.identify([listed('/test', 1000)], 1000)[0]?.memcg.inode, 5n);
-  identities.identify([listed('/test', 9000)], 9000);
+  t.equal((await identities.identify([listed('/test', 1000)], 1000))[0]?.memcg.inode, 5n);
+  await identities.identify([listed('/test', 9000)], 9000);
   const aged = {
     ...listed('/test', 9000),
     nodes: [
@@ -40,25 +40,25 @@ void t.test('an identity is asked for once, as long as the generations go on', a
       },
     ],
   };
-  identities.identify([aged], 9000);
+  await identities.identify([aged], 9000);
   t.same(asked, ['/test']);
 });
 
 void t.test('another id, other births, or generations that begin anew: it is asked again', async (t) => {
   const inodes = new Map([['/test', 5n]]);
   const { identities } = over(inodes);
-  const inodeOf = (one: LruGenMemcg, atMs: number) => identities.identify([one], atMs)[0]?.memcg.inode;
-  t.equal(inodeOf(listed('/test', 0, { youngest: 9n }), 0), 5n);
+  const inodeOf = async (one: LruGenMemcg, atMs: number) => (await identities.identify([one], atMs))[0]?.memcg.inode;
+  t.equal(await inodeOf(listed('/test', 0, { youngest: 9n }), 0), 5n);
   inodes.set('/test', 6n);
-  t.equal(inodeOf(listed('/test', 5000, { youngest: 3n, bornMs: 4000 }), 5000), 6n, 'numbers begin anew');
+  t.equal(await inodeOf(listed('/test', 5000, { youngest: 3n, bornMs: 4000 }), 5000), 6n, 'numbers begin anew');
   inodes.set('/test', 7n);
   t.equal(
-    inodeOf(listed('/test', 20_000, { youngest: 3n, bornMs: 15_000 }), 20_000),
+    await inodeOf(listed('/test', 20_000, { youngest: 3n, bornMs: 15_000 }), 20_000),
     7n,
     'the same number, born later',
   );
   inodes.set('/test', 8n);
-  t.equal(inodeOf(listed('/test', 21_000, { id: '8', youngest: 3n, bornMs: 15_000 }), 21_000), 8n, 'another id');
+  t.equal(await inodeOf(listed('/test', 21_000, { id: '8', youngest: 3n, bornMs: 15_000 }), 21_000), 8n, 'another id');
 });
 
 void t.test('memcgs that are offline or gone are left out; of two lines for one path the last counts', async (t) => {
@@ -68,7 +68,7 @@ void t.test('memcgs that are offline or gone are left out; of two lines for one 
       ['/b', 2n],
     ]),
   );
-  const seen = identities.identify(
+  const seen = await identities.identify(
     [
       listed('/a', 0),
       listed('/zombie', 0, { id: '0' }),

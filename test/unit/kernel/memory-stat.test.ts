@@ -11,6 +11,9 @@ void t.test('reads cgroup v2', async (t) => {
     shmemBytes: 0,
     swapCachedBytes: 659456,
     writebackBytes: 0,
+    fileDirtyBytes: 0,
+    inactiveAnonBytes: 38416384,
+    activeAnonBytes: 0,
     unevictableBytes: 0,
     slabReclaimableBytes: 131456,
     refaultFilePages: 0,
@@ -18,6 +21,7 @@ void t.test('reads cgroup v2', async (t) => {
     stealPages: 4220,
     zswapOutPages: 0,
     zswapInPages: 0,
+    includesDescendants: true,
   });
 });
 
@@ -55,6 +59,9 @@ void t.test('reads the own values of a memcg on cgroup v1', async (t) => {
     shmemBytes: 0,
     swapCachedBytes: 0,
     writebackBytes: 0,
+    fileDirtyBytes: 131072,
+    inactiveAnonBytes: 2387968,
+    activeAnonBytes: 12288,
     unevictableBytes: 0,
     slabReclaimableBytes: 0,
     refaultFilePages: 22193,
@@ -62,7 +69,14 @@ void t.test('reads the own values of a memcg on cgroup v1', async (t) => {
     stealPages: undefined,
     zswapOutPages: undefined,
     zswapInPages: undefined,
+    includesDescendants: false,
   });
+});
+
+void t.test('and those with its descendants, where they are asked for', async (t) => {
+  const text = captured('cgroup-v1', 'memory.stat').replace('total_cache 449953792', 'total_cache 999999999');
+  const { fileBytes, anonBytes, refaultFilePages, includesDescendants } = parseMemoryStatV1(text, 'tree');
+  t.same([fileBytes, anonBytes, refaultFilePages, includesDescendants], [999999999, 2424832, 22193, true]);
 });
 
 void t.test('swap on cgroup v1 is that of the memcg and its descendants', async (t) => {
@@ -79,7 +93,7 @@ void t.test('never throws, and gives counts only, whatever the text', async () =
   fc.assert(
     fc.property(
       fc.oneof(anyBytes, damagedText),
-      (text) => hasOnlyCounts(parseMemoryStatV2(text)) && hasOnlyCounts(parseMemoryStatV1(text)),
+      (text) => hasOnlyCounts(parseMemoryStatV2(text)) && hasOnlyCounts(parseMemoryStatV1(text, 'tree')),
     ),
   );
 });

@@ -87,7 +87,7 @@ void t.test(
     const writes = new Writes();
     const interrupt = new AbortController();
     const first = writes.apply(file, '1');
-    const second = writes.apply(file, '2', interrupt.signal);
+    const second = writes.apply(file, '2', { signal: interrupt.signal });
     const third = writes.apply(file, '3');
     await turn();
     interrupt.abort();
@@ -109,7 +109,7 @@ void t.test('an interruption reaches the write that is being applied, and only t
   };
   const writes = new Writes();
   const interrupt = new AbortController();
-  const first = writes.apply(writable(writableNode('a', untilAborted)), '1', interrupt.signal);
+  const first = writes.apply(writable(writableNode('a', untilAborted)), '1', { signal: interrupt.signal });
   const other = writes.apply(writable(writableNode('b', untilAborted)), '1');
   await turn();
   interrupt.abort();
@@ -123,7 +123,10 @@ void t.test('an interruption reaches the write that is being applied, and only t
 
 void t.test('a write interrupted before it came is never applied', async (t) => {
   const { file, begun } = heldFile('a');
-  await t.rejects(new Writes().apply(file, '1', AbortSignal.abort()), { code: 'CANCELLED', errno: 'EINTR' });
+  await t.rejects(new Writes().apply(file, '1', { signal: AbortSignal.abort() }), {
+    code: 'CANCELLED',
+    errno: 'EINTR',
+  });
   t.same(begun, []);
 });
 

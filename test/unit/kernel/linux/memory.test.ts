@@ -36,6 +36,26 @@ void t.test('reads memory.stat of either cgroup version', async (t) => {
   t.match(await v1.kernel.memory.stat('/a'), { anonBytes: 2424832, stealPages: undefined });
 });
 
+void t.test(
+  'reads memory.stat at once as well; on cgroup v1 with the descendants where that is asked for',
+  async (t) => {
+    const v2 = machine(t, { cgroup: memcg({ a: memcg({ 'memory.stat': captured('kernel-6.1', 'memory.stat') }) }) });
+    t.strictSame(v2.kernel.memory.statNow('/a', 'own'), await v2.kernel.memory.stat('/a'));
+    t.throws(() => v2.kernel.memory.statNow('/b', 'tree'), { code: 'MEMCG_GONE', errno: 'ENOENT' });
+    const v1 = machineV1(t, { a: { 'memory.stat': 'cache 4096\ntotal_cache 8192\n' } });
+    t.equal(v1.kernel.memory.statNow('/a', 'own').fileBytes, 4096);
+    t.equal(v1.kernel.memory.statNow('/a', 'tree').fileBytes, 8192);
+  },
+);
+
+void t.test('says how much a memcg ran, on cgroup v2', async (t) => {
+  const v2 = machine(t, { cgroup: memcg({ a: memcg({ 'cpu.stat': 'usage_usec 1234\nuser_usec 1000\n' }) }) });
+  t.equal(await v2.kernel.memcgs.cpuUsageUs('/a'), 1234);
+  await t.rejects(v2.kernel.memcgs.cpuUsageUs('/b'), { code: 'MEMCG_GONE' });
+  const v1 = machineV1(t, { a: { 'memory.stat': '' } });
+  t.equal(await v1.kernel.memcgs.cpuUsageUs('/a'), undefined);
+});
+
 void t.test('every question about a removed memcg says that it is gone', async (t) => {
   const { kernel, file } = machine(t, { cgroup: memcg({ a: memcg(limits('max', '0', 'max', '0')) }) });
   rmSync(file('cgroup/a'), { recursive: true });

@@ -1,0 +1,337 @@
+import { constants } from 'node:os';
+import { ColdpgsError, sentenceOf } from '../../errors.js';
+import type { Log } from '../../log.js';
+import { type Operation, shown } from '../../tree/outcomes.js';
+import type { Located, Tree } from '../../tree/tree.js';
+import { type Continuity, noContinuity, type WriteOutcome } from './continuity.js';
+import { Directories } from './directories.js';
+import { Nodes } from './nodes.js';
+import { Pollers, pollEvents } from './pollers.js';
+import * as protocol from './protocol.js';
+import { type Entry, ReplyBuffer } from './replies.js';
+import {
+  decodeHeader,
+  decodeRequest,
+  type FileHandle,
+  type Header,
+  isResent,
+  Malformed,
+  type Request,
+  uniqueOf,
+} from './requests.js';
+
+const { EINTR, EIO, ENOSYS, EPROTO } = constants.errno;
+
+/** The longest write that arrives whole. What a control file refuses is shorter, so a longer write(2) fails with its first part. */
+const MOST_WRITE_BYTES = 8192;
+
+/** Milliseconds for which the kernel may answer from its memory: of what stays, and of memcgs, which come and go. What is new shows at once. */
+const FIXED_VALID_MS = 1000;
+const CHANGING_VALID_MS = 500;
+
+const WANTED_FLAGS =
+  protocol.FUSE_ATOMIC_O_TRUNC |
+  protocol.FUSE_BIG_WRITES |
+  protocol.FUSE_DO_READDIRPLUS |
+  protocol.FUSE_READDIRPLUS_AUTO |
+  protocol.FUSE_PARALLEL_DIROPS;
+
+/** Where replies and notifications go. Returns the errno name of a refusal. */
+export type Send = (bytes: Uint8Array) => string | undefined;
+
+export interface SessionOptions {
+  readonly tree: Tree;
+  readonly send: Send;
+  readonly log: Log;
+  readonly continuity?: Continuity;
+  /** The kernel and we have agreed on a version: the mount answers. */
+  readonly onReady?: () => void;
+  /** The kernel's version is too old. */
+  readonly onTooOld?: (version: string) => void;
+}
+
+/**
+ * The conversation with the kernel about one mount. Every request is answered exactly once (those that want no answer: never), whatever is in it and
+ * whatever is thrown: a client whose request is not answered hangs. All but writes are answered before `handle` returns.
+ */
+export class Session {
+  readonly #tree: Tree;
+  readonly #log: Log;
+  readonly #continuity: Continuity;
+  readonly #replies = new ReplyBuffer();
+  readonly #nodes: Nodes;
+  readonly #directories: Directories;
+  readonly #pollers: Pollers;
+  readonly #writes = new Map<number, AbortController>();
+  readonly #toldOf = new Set<number>();
+  #answered = 0;
+
+  constructor(private readonly options: SessionOptions) {
+    this.#tree = options.tree;
+    this.#log = options.log;
+    this.#continuity = options.continuity ?? noContinuity;
+    this.#nodes = new Nodes(this.#tree);
+    this.#directories = new Directories(this.#tree);
+    const wake = (kernelHandle: number): void =>
+      void options.send(this.#replies.pollWakeup(protocol.FUSE_NOTIFY_POLL, kernelHandle));
+    this.#pollers = new Pollers(wake, this.#continuity);
+  }
+
+  gauges(): Record<string, number> {
+    return {
+      openDirectories: this.#directories.size,
+      nodesKnown: this.#nodes.size,
+      requestsAnswered: this.#answered,
+      pollersWaiting: this.#pollers.size,
+    };
+  }
+
+  /** Goes on where an earlier process was killed: the kernel is asked for the requests that that one had read and not answered. False: it cannot. */
+  resume(): boolean {
+    this.#pollers.wakeInherited();
+    return this.options.send(this.#replies.notification(protocol.FUSE_NOTIFY_RESEND)) === undefined;
+  }
+
+  /** Takes the first `length` bytes of the buffer as one request. Never throws; what is needed of the buffer later is copied. */
+  handle(buffer: Buffer, length: number): void {
+    const header = decodeHeader(buffer, length);
+    if (header === undefined) return this.#log.warn({ length }, 'a FUSE request without a header: nobody to answer');
+    try {
+      this.#answer(header, decodeRequest(header, buffer, length));
+    } catch (thrown) {
+      if (thrown instanceof Malformed)
+        this.#log.warn({ opcode: header.opcode }, `a malformed FUSE request, answered with EIO: ${thrown.message}`);
+      else
+        this.#log.error(
+          { opcode: header.opcode, err: thrown },
+          `a FUSE request failed unexpectedly: ${sentenceOf(thrown)}`,
+        );
+      if (expectsReply(header)) this.#send(header, this.#replies.status(header, EIO));
+    }
+  }
+
+  #answer(header: Header, request: Request): void {
+    switch (request.op) {
+      case 'read':
+        return this.#attempt(header, 'read', () => this.#read(header, request));
+      case 'open':
+        return this.#attempt(header, 'open', () => this.#open(header, request.flags));
+      case 'release':
+        return this.#attempt(header, 'release', () => this.#release(header, request));
+      case 'getattr':
+        return this.#attempt(header, 'stat', () => this.#attributes(header));
+      case 'lookup':
+        return this.#attempt(header, 'stat', () => this.#lookup(header, request.name));
+      case 'write':
+        return this.#write(header, request);
+      case 'forget':
+        for (const { id, lookups } of request.nodes) this.#nodes.forget(id, lookups);
+        return;
+      case 'opendir':
+        return this.#attempt(header, 'list', () => {
+          const low = this.#directories.open(header.nodeId, this.#nodes.at(header.nodeId));
+          return this.#replies.opened(header, { low, high: 0 }, false);
+        });
+      case 'readdir':
+      case 'readdirplus':
+        return this.#attempt(header, 'list', () => this.#list(header, request, request.op === 'readdirplus'));
+      case 'releasedir':
+        this.#directories.release(header.nodeId, request.low);
+        return this.#status(header, 0);
+      case 'truncate':
+        return this.#attempt(header, 'truncate', () => {
+          this.#tree.truncateAt(this.#nodes.at(header.nodeId));
+          return this.#attributes(header);
+        });
+      case 'poll':
+        return this.#attempt(header, 'read', () => {
+          const handle = this.#handleOf(header, request, 0);
+          return this.#replies.polled(header, this.#poll(handle, request.kernelHandle, request.wake));
+        });
+      case 'interrupt':
+        // Only writes can still be under way; of those that have ended the kernel knows by now.
+        return this.#writes.get(request.of)?.abort();
+      case 'statfs':
+        return this.#send(header, this.#replies.statfs(header));
+      case 'create':
+        return this.#attempt(header, 'change', () => refuse('EACCES'));
+      case 'change':
+        return this.#attempt(header, 'change', () => refuse('EPERM'));
+      case 'init':
+        return this.#init(header, request);
+      case 'destroy':
+        return this.#status(header, 0);
+      case 'not needed':
+        return this.#status(header, ENOSYS);
+      case 'unknown':
+        if (!this.#toldOf.has(header.opcode))
+          this.#log.warn({ opcode: header.opcode }, 'an unknown FUSE request, answered with ENOSYS; said once');
+        this.#toldOf.add(header.opcode);
+        return this.#status(header, ENOSYS);
+    }
+  }
+
+  /** Sends what `work` returns, or the errno of what it throws. */
+  #attempt(header: Header, operation: Operation, work: () => Uint8Array): void {
+    let reply: Uint8Array;
+    try {
+      reply = work();
+    } catch (thrown) {
+      return this.#status(header, this.#tree.outcomes.failed(operation, this.#pathOf(header), thrown));
+    }
+    this.#tree.outcomes.succeeded(operation);
+    this.#send(header, reply);
+  }
+
+  #init(header: Header, { major, minor, flags }: Extract<Request, { op: 'init' }>): void {
+    if (
+      major < protocol.FUSE_KERNEL_VERSION ||
+      (major === protocol.FUSE_KERNEL_VERSION && minor < protocol.LEAST_MINOR_VERSION)
+    ) {
+      this.#status(header, EPROTO);
+      return this.options.onTooOld?.(`${major}.${minor}`);
+    }
+    // A kernel of a later major version asks again, with ours.
+    const spoken = Math.min(minor, protocol.FUSE_KERNEL_MINOR_VERSION);
+    this.#send(header, this.#replies.init(header, spoken, flags & WANTED_FLAGS, MOST_WRITE_BYTES));
+    if (major === protocol.FUSE_KERNEL_VERSION) this.options.onReady?.();
+  }
+
+  #lookup(header: Header, name: string): Uint8Array {
+    const parent = this.#nodes.at(header.nodeId);
+    const located = this.#tree.child(parent, name);
+    if (located === undefined) {
+      if (!parent.changing) return this.#replies.noEntry(header, FIXED_VALID_MS);
+      throw new ColdpgsError('NO_SUCH_FILE', 'ENOENT', 'There is no such file or directory.');
+    }
+    const entry = this.#entryOf(located);
+    this.#nodes.lookedUp(entry.nodeId, located);
+    return this.#replies.entry(header, entry);
+  }
+
+  #attributes(header: Header): Uint8Array {
+    return this.#replies.attributes(header, this.#entryOf(this.#nodes.at(header.nodeId)));
+  }
+
+  #entryOf(located: Located): Entry {
+    const attributes = this.#tree.attributes(located);
+    const validMs = located.changing ? CHANGING_VALID_MS : FIXED_VALID_MS;
+    return { nodeId: this.#nodes.idOf(located, attributes), attributes, validMs };
+  }
+
+  #open(header: Header, flags: number): Uint8Array {
+    const low = this.#tree.openAt(this.#nodes.at(header.nodeId), flags);
+    return this.#replies.opened(header, { low, high: this.#tree.textBytes(low) }, true);
+  }
+
+  #read(header: Header, request: Extract<Request, { op: 'read' }>): Uint8Array {
+    const handle = this.#handleOf(header, request, request.flags);
+    return this.#replies.data(header, this.#tree.read(handle, request.offset, request.size));
+  }
+
+  #release(header: Header, { low }: FileHandle): Uint8Array {
+    this.#tree.release(low);
+    this.#pollers.released(low);
+    return this.#replies.status(header, 0);
+  }
+
+  /** The tree's handle. One that an earlier process gave out is opened again, as it was: its high half has the length of the text. */
+  #handleOf(header: Header, { low, high }: FileHandle, flags: number): number {
+    if (this.#continuity.incarnation > 0 && !this.#tree.isOpen(low))
+      this.#tree.adopt(low, this.#nodes.at(header.nodeId), flags, high);
+    return low;
+  }
+
+  #write(header: Header, { low, high, bytes, flags }: Extract<Request, { op: 'write' }>): void {
+    const unique = uniqueOf(header.uniqueLow, header.uniqueHigh);
+    const outcome = isResent(header) ? this.#continuity.outcomeOf(unique) : undefined;
+    if (outcome !== undefined) return this.#answerWrite(header, outcome);
+    const { uid, gid, pid } = header;
+    const writer = { uid, gid, pid, text: shown(bytes) };
+    const path = this.#pathOf(header);
+    const interrupt = new AbortController();
+    this.#writes.set(unique, interrupt);
+    const ended = (outcome: WriteOutcome): void => {
+      this.#writes.delete(unique);
+      this.#continuity.ended(unique, outcome);
+      this.#answerWrite(header, outcome);
+    };
+    const begun = (): void => this.#continuity.begun(unique);
+    this.#writeTo(header, { low, high }, flags, bytes, { signal: interrupt.signal, begun }).then(
+      (count) => {
+        this.#tree.outcomes.wrote(path, writer);
+        ended({ count });
+      },
+      (thrown: unknown) => ended({ errno: this.#tree.outcomes.failed('write', path, thrown, writer) }),
+    );
+  }
+
+  async #writeTo(
+    header: Header,
+    handle: FileHandle,
+    flags: number,
+    bytes: Uint8Array,
+    options: object,
+  ): Promise<number> {
+    return this.#tree.write(this.#handleOf(header, handle, flags), bytes, options);
+  }
+
+  /** A write whose effect was cut off by the end of an earlier process ends like one that was interrupted: what is done is counted. */
+  #answerWrite(header: Header, outcome: WriteOutcome): void {
+    if (outcome === 'begun') this.#status(header, EINTR);
+    else if ('errno' in outcome) this.#status(header, outcome.errno);
+    else this.#send(header, this.#replies.written(header, outcome.count));
+    this.#continuity.answered(uniqueOf(header.uniqueLow, header.uniqueHigh));
+  }
+
+  #list(
+    header: Header,
+    { low, offset, size }: FileHandle & { offset: number; size: number },
+    plus: boolean,
+  ): Uint8Array {
+    const directory = this.#nodes.at(header.nodeId);
+    const names = this.#directories.names(header.nodeId, low, directory, offset);
+    const listing = this.#replies.listing(header, size);
+    for (let index = offset; index < names.length; index++) {
+      const name = names[index] ?? '';
+      const isChild = index > 1;
+      const located = isChild ? this.#tree.child(directory, name) : this.#directories.dots(directory, name);
+      if (located === undefined) continue;
+      const entry = this.#entryOf(located);
+      if (!listing.add(name, index + 1, entry, plus && (isChild ? 'counted' : 'bare'))) break;
+      if (plus && isChild) this.#nodes.lookedUp(entry.nodeId, located);
+    }
+    return listing.done();
+  }
+
+  #poll(handle: number, kernelHandle: number, wake: boolean): number {
+    const changed = this.#tree.poll(handle, wake ? () => this.#pollers.changed(handle) : undefined);
+    if (wake) this.#pollers.waits(handle, kernelHandle);
+    return changed ? pollEvents.changed : pollEvents.unchanged;
+  }
+
+  #pathOf({ nodeId }: Header): string {
+    return this.#nodes.pathOf(nodeId);
+  }
+
+  #status(header: Header, errno: number): void {
+    this.#send(header, this.#replies.status(header, errno));
+  }
+
+  #send(header: Header, reply: Uint8Array): void {
+    this.#answered++;
+    const refusal = this.options.send(reply);
+    // ENOENT: the client was killed and nobody waits for the answer.
+    if (refusal !== undefined && refusal !== 'ENOENT')
+      this.#log.error({ opcode: header.opcode, refusal }, 'the kernel did not take a FUSE reply');
+  }
+}
+
+function expectsReply({ opcode }: Header): boolean {
+  const { FUSE_FORGET, FUSE_BATCH_FORGET, FUSE_INTERRUPT } = protocol.opcode;
+  return opcode !== FUSE_FORGET && opcode !== FUSE_BATCH_FORGET && opcode !== FUSE_INTERRUPT;
+}
+
+function refuse(errno: 'EPERM' | 'EACCES'): never {
+  throw new ColdpgsError('NOT_WRITABLE', errno, 'Only coldpgs makes, changes and removes files here.');
+}
