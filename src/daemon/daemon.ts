@@ -13,6 +13,8 @@ import { toText } from '../kernel/text.js';
 import type { Log } from '../log.js';
 import { Tree } from '../tree/tree.js';
 import { startGuardian } from './guardian.js';
+import { overlaid, startAutopilot, type WholeAutopilotStart } from './autopilot-start.js';
+import type { LaunchChange } from './launch.js';
 import { FileLoanJournal, settleOldLoans } from './loan-journal.js';
 import { obstacleOf } from './machine.js';
 import { packageVersion } from './package-version.js';
@@ -28,6 +30,9 @@ const lruGenSwitch = '/sys/kernel/mm/lru_gen/enabled';
 export class Daemon {
   readonly #stopping = new AbortController();
   readonly #clock: Clock = systemClock;
+  /** What the autopilot goes by from the start. */
+  autopilot: WholeAutopilotStart = overlaid();
+  #engine: Engine | undefined;
 
   constructor(
     private readonly mountPoint: string,
@@ -39,6 +44,22 @@ export class Daemon {
   stop(why: string): void {
     if (!this.#stopping.signal.aborted) this.log.info({ why }, 'stopping');
     this.#stopping.abort();
+  }
+
+  /** Applies a changed configuration, all or nothing. Throws NO_PRESSURE, BAD_VALUE; then nothing was changed. */
+  reconfigure({ scanPeriod, autopilot }: LaunchChange): void {
+    if (!this.#engine) return;
+    const { autopilot: memcg, compactor } = this.#engine;
+    const before = memcg.settings;
+    const { overrides } = memcg;
+    memcg.change({ settings: autopilot.memcg, ...(autopilot.overrides && { overrides: autopilot.overrides }) });
+    try {
+      compactor.change(autopilot.compact);
+    } catch (failure) {
+      memcg.change({ settings: before, overrides });
+      throw failure;
+    }
+    if (scanPeriod !== undefined) this.#engine.setScanPeriod(scanPeriod);
   }
 
   /** Mounts, serves until `stop`, and takes everything back. Throws a ColdpgsError when the machine or a setting forbids it. */
@@ -64,6 +85,7 @@ export class Daemon {
       { write: () => undefined },
       this.log,
     );
+    startAutopilot(engine, this.autopilot, this.log);
     await this.#serve(kernel, engine);
     giveBack(engine, this.log);
   }
@@ -86,6 +108,7 @@ export class Daemon {
         this.log.info({ memcg: toText(kernel.memcgs.own()) }, 'coldpgs runs in this memcg and does not reclaim it');
         const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
         const state = new SavedState(stateDir.file('state.json'), engine, boot, this.log);
+        state.launched = this.autopilot;
         state.load();
         state.start();
         const offsetMs = sinceBootMs() - this.#clock.nowMs();
@@ -116,6 +139,7 @@ export class Daemon {
   async #serve(kernel: Kernel, engine: Engine): Promise<void> {
     const [uid = 0, gid = 0] = this.settings.owner.split(':').map(Number);
     const { 'mode-global': global, 'mode-memcg': memcg, dialect, ...others } = this.settings;
+    this.#engine = engine;
     let gauges = (): Record<string, number> => ({});
     const root = buildTree({
       engine,
@@ -126,6 +150,7 @@ export class Daemon {
       packageVersion: packageVersion(),
       settings: { dialect, ...others },
       gauges: () => gauges(),
+      log: this.log,
     });
     const tree = new Tree(
       root,

@@ -166,6 +166,11 @@ export class Engine {
     this.log.info({ seconds, before: beforeMs / 1000 }, 'the scan period was written');
   }
 
+  /** Whether the kernel knows whose tasks have to wait; else the machine's pressure stands in for everybody's. */
+  get pressureIsByMemcg(): boolean {
+    return this.kernel.pressure.scope === 'memcg';
+  }
+
   /** How the watching goes: for coldpgs/capabilities. */
   watching(): { readonly tracker: TrackerName; readonly stretch: number; readonly usedPercent: number | undefined } {
     return { tracker: this.tracker.name, stretch: this.#budget.stretch, usedPercent: this.#budget.usedPercent };

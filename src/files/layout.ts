@@ -5,7 +5,7 @@ import type { ControlFile, Directory, TreeNode, WriteContext } from './control-f
 import type { Dialect } from './dialect.js';
 import { idlePageStatsFiles, kidledFiles, type KidledFile } from './kidled.js';
 import type { KidledDialect } from './kidled-dialect.js';
-import { memAgentCompactFiles, type MemAgentFile, memAgentMemcgFiles } from './mem-agent.js';
+import { logLevelFile, memAgentCompactFiles, type MemAgentFile, memAgentMemcgFiles } from './mem-agent.js';
 import { memcgFiles, type MemcgFile } from './memcg.js';
 import { selfFiles, type SelfFile, type SelfSurroundings } from './self.js';
 
@@ -16,6 +16,8 @@ export interface Surroundings extends SelfSurroundings {
   readonly kidledDialect: KidledDialect;
   readonly pageBytes: number;
   readonly modes: FileModes;
+  /** Its level can be set, where it has one. */
+  readonly log?: { level?: string };
 }
 
 /** Permission bits of the writable files; those of the module where undefined. */
@@ -118,7 +120,7 @@ function boundKidled({ name, mode, render, apply }: KidledFile, { engine }: Surr
   };
 }
 
-function memAgentDirectory({ engine }: Surroundings): Directory {
+function memAgentDirectory({ engine, log }: Surroundings): Directory {
   const directory = (name: string, files: readonly MemAgentFile[]): Named => {
     const identity = `/sys/kernel/mm/mem_agent/${name}`;
     return named(
@@ -132,6 +134,9 @@ function memAgentDirectory({ engine }: Surroundings): Directory {
   return fixed('/sys/kernel/mm/mem_agent', [
     directory('memcg', memAgentMemcgFiles),
     directory('compact', memAgentCompactFiles),
+    ...(log?.level === undefined
+      ? []
+      : [named('log_level', boundMemAgent(logLevelFile(log), '/sys/kernel/mm/mem_agent/log_level', engine))]),
   ]);
 }
 

@@ -37,7 +37,14 @@ export const memAgentMemcgFiles: readonly MemAgentFile[] = [
   ),
   settingsFile(
     ({ autopilot }) => autopilot.settings,
-    ({ autopilot }, given) => autopilot.change({ settings: checkMemcgSettings(given) }),
+    ({ autopilot }, { cgroups, ...given }) => {
+      const settings = checkMemcgSettings(given);
+      if (cgroups === undefined) return autopilot.change({ settings });
+      if (!Array.isArray(cgroups))
+        throw refuse('cgroups', JSON.stringify(cgroups), 'a list of texts such as "add path=/pod"');
+      const commands = cgroups.map((command) => parseCgroupCommand(String(command)));
+      autopilot.change({ settings, overrides: afterCommands(autopilot.overrides, commands) });
+    },
   ),
   {
     name: 'cgroups',
@@ -67,6 +74,22 @@ export const memAgentCompactFiles: readonly MemAgentFile[] = [
   runFile((engine, signal) => engine.compactor.runNow(signal)),
 ];
 
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
+
+/** The least level that the daemon logs (mem-agent-ctl loglevelset). */
+export function logLevelFile(log: { level?: string }): MemAgentFile {
+  return {
+    name: 'log_level',
+    mode: 0o644,
+    render: () => `${log.level ?? ''}\n`,
+    apply: (_engine, text) => {
+      const level = strip(text);
+      if (!logLevels.includes(level)) throw refuse('log_level', text, `one of ${logLevels.join(', ')}`);
+      log.level = level;
+    },
+  };
+}
+
 function keyFiles<Settings extends MemcgSettings | CompactSettings>(
   rows: readonly SettingRow<Settings>[],
   settingsOf: (engine: Engine) => Settings,
@@ -80,7 +103,7 @@ function keyFiles<Settings extends MemcgSettings | CompactSettings>(
   }));
 }
 
-/** All keys as JSON. What is written changes the keys it names, all or none. */
+/** All keys as JSON. What is written changes the keys it names, all or none; for memcgs, `cgroups` may have commands as the file of that name takes them. */
 function settingsFile(
   settingsOf: (engine: Engine) => MemcgSettings | CompactSettings,
   change: (engine: Engine, given: GivenSettings) => void,
