@@ -150,8 +150,8 @@ export class SavedState {
       boot: this.boot,
       global,
       kidled: { useHierarchy, scanTarget },
-      autopilot,
       memcgs: [...memcgs.values()],
+      autopilot,
     };
   }
 
