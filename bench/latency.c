@@ -1,13 +1,14 @@
 /*
- * Latency of open + read + close of one file, as a shell's cat sees it but for the process.
+ * Latency of open + read + close of one file, as a shell's cat sees it but for the process; with -p of pread at 0 alone, the file being open.
  *
- *   latency FILE ROUNDS CLIENTS      prints: p50_us p99_us per_second
- *   latency FILE 0 1 SECONDS         the same, for so many seconds
+ *   latency [-p] FILE ROUNDS CLIENTS      prints: p50_us p99_us per_second
+ *   latency [-p] FILE 0 1 SECONDS         the same, for so many seconds
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -26,6 +27,17 @@ static int ascending(const void *a, const void *b)
 	return (difference > 0) - (difference < 0);
 }
 
+static float pread_once(int fd)
+{
+	char text[65536];
+	double start_us = now_us();
+	if (pread(fd, text, sizeof text, 0) <= 0) {
+		perror("pread");
+		exit(1);
+	}
+	return now_us() - start_us;
+}
+
 static float once(const char *file)
 {
 	char text[65536];
@@ -41,8 +53,10 @@ static float once(const char *file)
 
 int main(int argc, char **argv)
 {
+	int preads = argc > 1 && !strcmp(argv[1], "-p");
+	argc -= preads, argv += preads;
 	if (argc < 4) {
-		fprintf(stderr, "usage: latency FILE ROUNDS CLIENTS [SECONDS]\n");
+		fprintf(stderr, "usage: latency [-p] FILE ROUNDS CLIENTS [SECONDS]\n");
 		return 2;
 	}
 	size_t rounds = atol(argv[2]), clients = atol(argv[3]);
@@ -55,10 +69,11 @@ int main(int argc, char **argv)
 	for (size_t client = 0; client < clients; client++) {
 		if (fork())
 			continue;
+		int fd = preads ? open(argv[1], O_RDONLY) : -1;
 		for (int warm = 0; warm < 20; warm++)
-			once(argv[1]);
+			preads ? pread_once(fd) : once(argv[1]);
 		for (size_t round = 0; round < rounds && (!seconds || now_us() - start_us < seconds * 1e6); round++)
-			us[client * rounds + done[client]++] = once(argv[1]);
+			us[client * rounds + done[client]++] = preads ? pread_once(fd) : once(argv[1]);
 		_exit(0);
 	}
 	int status, failed = 0;

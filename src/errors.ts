@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'NO_SUCH_FILE'
   | 'TOO_MANY_OPEN'
   | 'MEMCG_GONE'
+  | 'LAST_STATE_ONLY'
   | 'CANCELLED'
   | 'KERNEL_REFUSED'
   | 'MEMORY_LIMIT'
@@ -22,6 +23,8 @@ export type ErrorCode =
   | 'NO_MEMORY_CONTROLLER'
   | 'NO_PRESSURE'
   | 'STATE_IN_USE'
+  | 'NO_SUPERVISOR'
+  | 'RELOAD_FAILED'
   | 'BAD_SETTING';
 
 /** The errno names coldpgs answers with; tree/errno.ts gives their Linux numbers. */

@@ -3,4 +3,7 @@
 // CommonJS, because it must run before anything uses libuv's thread pool: each eviction command and each read of a process's
 // memory holds a thread for as long as it takes, and the pool's four would leave none for everything else.
 process.env['UV_THREADPOOL_SIZE'] ??= '24';
-void import('./main.js').then(({ main }) => main());
+// The supervisor of a mount is this same command, with next to nothing loaded.
+const supervises = process.argv[2] === 'mount' && process.env['COLDPGS_SUPERVISION'] === undefined;
+if (supervises) void import('./supervise.js').then(({ supervise }) => supervise());
+else void import('./main.js').then(({ main }) => main());

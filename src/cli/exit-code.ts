@@ -15,6 +15,8 @@ const exitCodes: Partial<Record<ErrorCode, number>> = {
   TRACKER_UNAVAILABLE: 6,
   NO_MEMORY_CONTROLLER: 6,
   STATE_IN_USE: 7,
+  NO_SUPERVISOR: 8,
+  RELOAD_FAILED: 8,
 };
 
 export function exitCodeOf(failure: unknown): number {

@@ -6,6 +6,7 @@ import { checkConfigCommand } from './check-config.js';
 import { ctlCommand } from './ctl.js';
 import { mountCommand } from './mount.js';
 import { runParser } from './parser.js';
+import { reloadCommand } from './reload.js';
 
 /** Runs the command line and sets the exit code. */
 export async function main(args: readonly string[] = hideBin(process.argv)): Promise<void> {
@@ -13,6 +14,7 @@ export async function main(args: readonly string[] = hideBin(process.argv)): Pro
     .scriptName('coldpgs')
     .usage('$0 COMMAND\n\nThe cold-memory files of kidled and coldpgs on a mainline kernel.')
     .command(mountCommand)
+    .command(reloadCommand)
     .command(capabilitiesCommand)
     .command(ctlCommand)
     .command(checkConfigCommand)

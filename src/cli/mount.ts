@@ -6,6 +6,7 @@ import { createLog } from '../daemon/log.js';
 import { memAgentLaunch } from '../daemon/mem-agent-launch.js';
 import { settingsSchema } from '../daemon/settings.js';
 import { sentenceOf } from '../errors.js';
+import { hearSupervisor, supervision } from '../daemon/supervised.js';
 
 type Arguments = Record<string, unknown> & { mountpoint: string };
 
@@ -42,8 +43,9 @@ export const mountCommand: CommandModule<object, Arguments> = {
   handler: async (given) => {
     const gather = () => gatherLaunch(given, given['as-mem-agent'] ? memAgentLaunch : undefined);
     let launch = gather();
-    const log = createLog(launch.settings['log-level']);
-    const daemon = new Daemon(given.mountpoint, launch.settings, log);
+    const log = await createLog(launch.settings['log-level']);
+    const supervised = supervision();
+    const daemon = new Daemon(given.mountpoint, launch.settings, log, supervised);
     daemon.autopilot = launch.autopilot;
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => daemon.stop(`received ${signal}`));
     process.on('SIGHUP', () => {
@@ -57,6 +59,11 @@ export const mountCommand: CommandModule<object, Arguments> = {
         log.error({ config: given['config'], failure: sentenceOf(failure) }, 'the changed configuration was not taken');
       }
     });
+    if (supervised)
+      hearSupervisor(
+        () => daemon.handOver(),
+        () => log.warn({}, 'the supervisor has gone: the mount does not survive this process any more'),
+      );
     await daemon.run();
   },
 };

@@ -5,6 +5,7 @@ import { dialects } from '../files/dialect.js';
 import { kidledDialects } from '../files/kidled-dialect.js';
 import { buildTree } from '../files/layout.js';
 import { mountTree } from '../fuse/choose.js';
+import type { FuseTransport } from '../fuse/transport.js';
 import { type Clock, systemClock } from '../kernel/clock.js';
 import type { Kernel } from '../kernel/kernel.js';
 import { createLinuxKernel } from '../kernel/linux/index.js';
@@ -12,8 +13,9 @@ import { demoMachine } from '../kernel/simulated/demo.js';
 import { toText } from '../kernel/text.js';
 import type { Log } from '../log.js';
 import { Tree } from '../tree/tree.js';
+import { Checkpoint } from './checkpoint.js';
 import { startGuardian } from './guardian.js';
-import { overlaid, startAutopilot, type WholeAutopilotStart } from './autopilot-start.js';
+import { overlaid, type WholeAutopilotStart } from './autopilot-start.js';
 import type { LaunchChange } from './launch.js';
 import { FileLoanJournal, settleOldLoans } from './loan-journal.js';
 import { obstacleOf } from './machine.js';
@@ -21,8 +23,13 @@ import { packageVersion } from './package-version.js';
 import { SavedAges, sinceBootMs } from './saved-ages.js';
 import { SavedState } from './saved-state.js';
 import { protectFromOom } from './self-protection.js';
-import { engineSettings, type Settings } from './settings.js';
+import { defaultStateDir, engineSettings, type Settings } from './settings.js';
 import { StateDir } from './state-dir.js';
+import { type Supervision, tellSupervisor } from './supervised.js';
+import { noteSupervisor } from './supervisor-note.js';
+
+/** Milliseconds that writes in progress have to end before a hand-over interrupts them. */
+const HAND_OVER_PATIENCE_MS = 5_000;
 
 const lruGenSwitch = '/sys/kernel/mm/lru_gen/enabled';
 
@@ -34,10 +41,14 @@ export class Daemon {
   autopilot: WholeAutopilotStart = overlaid();
   #engine: Engine | undefined;
 
+  #handingOver = false;
+
   constructor(
     private readonly mountPoint: string,
     private readonly settings: Settings,
     private readonly log: Log,
+    /** What the supervisor told this process; without one the mount ends with it. */
+    private readonly supervision?: Supervision,
   ) {}
 
   /** Ends `run` in good order; may be called at any time and more than once. */
@@ -60,6 +71,12 @@ export class Daemon {
       throw failure;
     }
     if (scanPeriod !== undefined) this.#engine.setScanPeriod(scanPeriod);
+  }
+
+  /** Ends `run` as `stop` does, but leaves the mount to the next daemon where it can be left. */
+  handOver(): void {
+    this.#handingOver = true;
+    this.stop('the mount is handed over');
   }
 
   /** Mounts, serves until `stop`, and takes everything back. Throws a ColdpgsError when the machine or a setting forbids it. */
@@ -85,9 +102,15 @@ export class Daemon {
       { write: () => undefined },
       this.log,
     );
-    startAutopilot(engine, this.autopilot, this.log);
-    await this.#serve(kernel, engine);
-    giveBack(engine, this.log);
+    // What a simulation does is not to be kept, unless somebody names a folder for it.
+    const folder = this.settings['state-dir'];
+    const stateDir = folder === defaultStateDir ? undefined : StateDir.claim(folder);
+    try {
+      await this.#serveWithState(kernel, engine, stateDir);
+      giveBack(engine, this.log);
+    } finally {
+      stateDir?.release();
+    }
   }
 
   async #serveLinux(): Promise<void> {
@@ -97,33 +120,45 @@ export class Daemon {
     if (obstacle) throw obstacle;
     const stateDir = StateDir.claim(this.settings['state-dir']);
     try {
-      settleOldLoans(stateDir, kernel.settings, this.log);
+      await settleOldLoans(stateDir, kernel.settings, this.log);
       const journal = new FileLoanJournal(stateDir);
       startGuardian(journal.file, this.log);
       const engine = new Engine(kernel, this.#clock, found, engineSettings(this.settings), journal, this.log);
       try {
-        if (found.lruGen === 'off') this.#turnLruGenOn(engine);
+        if (found.lruGen === 'off' && !this.supervision?.lastStateOnly) this.#turnLruGenOn(engine);
         engine.capabilities = await kernel.capabilities();
         this.log.info({ ...engine.capabilities }, 'capabilities');
         this.log.info({ memcg: toText(kernel.memcgs.own()) }, 'coldpgs runs in this memcg and does not reclaim it');
-        const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-        const state = new SavedState(stateDir.file('state.json'), engine, boot, this.log);
-        state.launched = this.autopilot;
-        state.load();
-        state.start();
-        const offsetMs = sinceBootMs() - this.#clock.nowMs();
-        const ages = new SavedAges(stateDir.file('ages.json'), engine, boot, offsetMs, this.log);
-        ages.load();
-        ages.start();
-        await this.#serve(kernel, engine);
-        state.stop();
-        await ages.stop();
+        await this.#serveWithState(kernel, engine, stateDir);
       } finally {
         giveBack(engine, this.log);
       }
     } finally {
       stateDir.release();
     }
+  }
+
+  async #serveWithState(kernel: Kernel, engine: Engine, stateDir: StateDir | undefined): Promise<void> {
+    const { supervision } = this;
+    const checkpoint = supervision && new Checkpoint(supervision.checkpoint, supervision.incarnation);
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    const state = new SavedState(stateDir?.file('state.json'), engine, boot, this.log, () => checkpoint?.save());
+    state.launched = this.autopilot;
+    state.load(checkpoint?.inheritedState);
+    checkpoint?.keep(() => state.text());
+    // What a run has freed is counted after each step, also for a daemon that is killed before the run ends.
+    const root = engine.memcgAt('/');
+    if (checkpoint && root) engine.ledger.onChange(root, () => checkpoint.save());
+    const offsetMs = sinceBootMs() - this.#clock.nowMs();
+    const ages = stateDir && new SavedAges(stateDir.file('ages.json'), engine, boot, offsetMs, this.log);
+    ages?.load();
+    if (supervision && stateDir) noteSupervisor(stateDir);
+    if (supervision?.lastStateOnly) return this.#serve(kernel, engine, checkpoint);
+    state.start();
+    ages?.start();
+    await this.#serve(kernel, engine, checkpoint);
+    state.stop();
+    await ages?.stop();
   }
 
   #turnLruGenOn(engine: Engine): void {
@@ -136,7 +171,8 @@ export class Daemon {
     );
   }
 
-  async #serve(kernel: Kernel, engine: Engine): Promise<void> {
+  async #serve(kernel: Kernel, engine: Engine, checkpoint: Checkpoint | undefined): Promise<void> {
+    const { supervision } = this;
     const [uid = 0, gid = 0] = this.settings.owner.split(':').map(Number);
     const { 'mode-global': global, 'mode-memcg': memcg, dialect, ...others } = this.settings;
     this.#engine = engine;
@@ -158,28 +194,72 @@ export class Daemon {
       {
         log: this.log,
         onFailedWrite: ({ path, sentence }) => engine.problems.report(path, sentence),
+        incarnation: supervision?.incarnation ?? 0,
+        ...(supervision?.lastStateOnly && { refuseWrites: lastStateSentence(supervision) }),
       },
     );
+    const { lastStateOnly = false } = supervision ?? {};
     try {
-      await engine.start();
+      if (!lastStateOnly) await engine.start();
       const transport = await mountTree(this.settings.transport, tree, {
         mountPoint: this.mountPoint,
         create: this.mountPoint === '/run/coldpgs',
         log: this.log,
         onGone: () => this.stop('somebody unmounted the tree'),
+        ...(supervision?.device !== undefined && {
+          device: { descriptor: supervision.device, mountedAt: supervision.mountedAt },
+        }),
+        ...(checkpoint && { continuity: checkpoint }),
       });
       gauges = () => ({ ...transport.gauges(), ...tree.outcomes.counts() });
-      this.log.info({ mountPoint: transport.mountPoint, transport: transport.name }, 'mounted');
-      try {
-        await engine.run(this.#stopping.signal);
-      } finally {
-        await transport.unmount();
-        this.log.info({ mountPoint: transport.mountPoint }, 'unmounted');
-      }
+      this.#tellOfMount(transport);
+      await this.#work(engine, transport);
+      await this.#leave(transport);
     } finally {
-      await engine.stop();
+      if (!lastStateOnly) await engine.stop();
     }
   }
+
+  #tellOfMount({ mountPoint, name, canHandOver }: FuseTransport): void {
+    const { supervision } = this;
+    tellSupervisor({ kind: 'mounted', mountPoint, survives: canHandOver });
+    if (supervision?.mountedAt === undefined)
+      return this.log.info({ mountPoint, transport: name, survives: canHandOver }, 'mounted');
+    const { endOfLast, incarnation, lastStateOnly } = supervision;
+    const fields = { mountPoint, transport: name, daemonsBefore: incarnation };
+    this.log.warn(fields, `the daemon before this one ${endOfLast}; this one goes on with its mount`);
+    if (lastStateOnly) this.log.error(fields, lastStateSentence(supervision));
+  }
+
+  /** What goes on beside the answering, until the end. What it throws is a crash: the next daemon goes on with the mount, if there is to be one. */
+  async #work(engine: Engine, transport: FuseTransport): Promise<void> {
+    const { signal } = this.#stopping;
+    try {
+      if (this.supervision?.lastStateOnly) await aborted(signal);
+      else await engine.run(signal);
+    } catch (failure) {
+      await (transport.canHandOver ? transport.handOver(0) : transport.unmount());
+      throw failure;
+    }
+  }
+
+  async #leave(transport: FuseTransport): Promise<void> {
+    if (this.#handingOver && transport.canHandOver) return transport.handOver(HAND_OVER_PATIENCE_MS);
+    tellSupervisor({ kind: 'stopping' });
+    await transport.unmount();
+    this.log.info({ mountPoint: transport.mountPoint }, 'unmounted');
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+function lastStateSentence({ endOfLast }: Supervision): string {
+  return `coldpgs died too often within a minute (the last one ${endOfLast}): it shows the last state and takes no writes. See its log for the reason, then run coldpgs reload.`;
 }
 
 function giveBack(engine: Engine, log: Log): void {

@@ -1,11 +1,15 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { sentenceOf } from '../errors.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sentenceOf, systemErrno } from '../errors.js';
 import type { Loan, LoanJournal } from '../engine/borrowed-settings.js';
 import type { SettingInterface } from '../kernel/kernel.js';
 import type { Log } from '../log.js';
 import type { StateDir } from './state-dir.js';
 
 const prefix = 'loans.';
+/** As the guardian's script renames it. */
+const takenByGuardian = '.settled';
+const takenByUs = '.taken';
 
 /**
  * The loans of this process in a file of its own: `value TAB file` a line, latin1. The guardian and the next start read it.
@@ -26,9 +30,19 @@ export class FileLoanJournal implements LoanJournal {
   }
 }
 
-/** Gives back what earlier daemons left borrowed when they died; what the kernel refuses now is logged and forgotten. */
-export function settleOldLoans(stateDir: StateDir, settings: SettingInterface, log: Log): void {
-  for (const name of readdirSync(stateDir.path).filter((one) => one.startsWith(prefix))) {
+/** Milliseconds that a guardian may take over a journal that it has taken. One that takes longer was killed, too. */
+const GUARDIAN_PATIENCE_MS = 3_000;
+
+/**
+ * Gives back what earlier daemons left borrowed when they died; what the kernel refuses now is logged and forgotten. A daemon that goes on with the
+ * mount of one that was killed starts beside that one's guardian: who renames a journal first settles it, and this waits for what the guardian got.
+ * Else the guardian could give back under a daemon that has borrowed the same setting again.
+ */
+export async function settleOldLoans(stateDir: StateDir, settings: SettingInterface, log: Log): Promise<void> {
+  for (const name of journalsIn(stateDir).filter((one) => !one.endsWith(takenByGuardian))) take(stateDir.file(name));
+  const end = performance.now() + GUARDIAN_PATIENCE_MS;
+  while (journalsIn(stateDir).some((one) => one.endsWith(takenByGuardian)) && performance.now() < end) await sleep(20);
+  for (const name of journalsIn(stateDir)) {
     const journal = stateDir.file(name);
     if (!existsSync(journal)) continue;
     for (const { file, value } of parseLoans(readFileSync(journal, 'latin1')))
@@ -42,6 +56,19 @@ export function settleOldLoans(stateDir: StateDir, settings: SettingInterface, l
         );
       }
     rmSync(journal, { force: true });
+  }
+}
+
+function journalsIn(stateDir: StateDir): string[] {
+  return readdirSync(stateDir.path).filter((one) => one.startsWith(prefix));
+}
+
+/** Keeps the guardian off a journal, unless it was faster. */
+function take(journal: string): void {
+  try {
+    if (!journal.endsWith(takenByUs)) renameSync(journal, `${journal}${takenByUs}`);
+  } catch (failure) {
+    if (systemErrno(failure) !== 'ENOENT') throw failure;
   }
 }
 

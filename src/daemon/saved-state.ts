@@ -69,19 +69,25 @@ export class SavedState {
   launched = overlaid();
 
   constructor(
-    private readonly file: string,
+    /** Undefined: it is kept by `onChanged` alone. */
+    private readonly file: string | undefined,
     private readonly engine: Engine,
     private readonly boot: string,
     private readonly log: Log,
+    /** Called about once a second while something changes. */
+    private readonly onChanged?: () => void,
   ) {}
 
-  /** Takes over what the file says of memcgs that still live. A file that cannot be trusted is set aside, with a warning; it is never fatal. */
-  load(): void {
-    restoreAutopilot(this.engine, this.launched, this.#takeOver()?.autopilot, this.log);
+  /**
+   * Takes over what the file says of memcgs that still live, or what a daemon left that was killed (`newer`: it may be younger than the file). A file
+   * that cannot be trusted is set aside, with a warning; it is never fatal.
+   */
+  load(newer?: string): void {
+    restoreAutopilot(this.engine, this.launched, this.#takeOver(newer)?.autopilot, this.log);
   }
 
-  #takeOver(): ParsedState | undefined {
-    const text = this.#read();
+  #takeOver(newer: string | undefined): ParsedState | undefined {
+    const text = newer ?? this.#read();
     if (text === undefined) return undefined;
     const parsed = parseState(text);
     if ('problem' in parsed) {
@@ -115,13 +121,21 @@ export class SavedState {
     this.save();
   }
 
+  /** The state at this moment, in the form of the file. */
+  text(): string {
+    return `${JSON.stringify(this.#state())}\n`;
+  }
+
   /** Writes the state if it changed. A failure is logged: the next try may succeed, and counters in memory are right. */
   save(): void {
-    const text = `${JSON.stringify(this.#state())}\n`;
+    const text = this.text();
     if (text === this.#saved) return;
+    this.onChanged?.();
     try {
-      writeFileSync(`${this.file}.new`, text, { mode: 0o600 });
-      renameSync(`${this.file}.new`, this.file);
+      if (this.file !== undefined) {
+        writeFileSync(`${this.file}.new`, text, { mode: 0o600 });
+        renameSync(`${this.file}.new`, this.file);
+      }
       this.#saved = text;
     } catch (failure) {
       this.log.error({ failure: sentenceOf(failure) }, 'the state could not be saved');
@@ -156,6 +170,7 @@ export class SavedState {
   }
 
   #read(): string | undefined {
+    if (this.file === undefined) return undefined;
     try {
       return readFileSync(this.file, 'utf8');
     } catch (failure) {
@@ -165,6 +180,8 @@ export class SavedState {
   }
 
   #setAside(problem: string): void {
+    if (this.file === undefined)
+      return this.log.warn({ problem }, 'the state cannot be trusted: counters start at zero');
     const aside = `${this.file}.set-aside-${Date.now()}`;
     this.log.warn(
       { file: this.file, aside, problem },

@@ -6,6 +6,8 @@ import { dialects } from '../files/dialect.js';
 import { kidledDialects } from '../files/kidled-dialect.js';
 import { transportChoices } from '../fuse/choose.js';
 
+export const defaultStateDir = '/var/lib/coldpgs';
+
 const wholeSeconds = 'must be whole seconds, 0 to 65535';
 const percentages = 'must be a number from 0.1 to 100';
 
@@ -38,7 +40,7 @@ export const settingsSchema = z.strictObject({
   'state-dir': z
     .string()
     .min(1)
-    .default('/var/lib/coldpgs')
+    .default(defaultStateDir)
     .describe('where counters and controls are kept over a restart'),
   'keep-lru-gen': z.boolean().default(false).describe('leave MgLRU as it is, even when it is off'),
   dialect: z

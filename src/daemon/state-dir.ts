@@ -10,11 +10,11 @@ export class StateDir {
   static claim(path: string): StateDir {
     try {
       makeFolder(resolve(path));
-      const holder = StateDir.#holder(path);
+      const holder = readProcess(join(path, 'daemon'));
       if (holder !== undefined) throw inUse(path, `process ${holder}`);
       rmSync(join(path, 'daemon'), { force: true });
       // Exclusive, for another daemon that starts at the same moment.
-      writeFileSync(join(path, 'daemon'), `${process.pid} ${startOf(process.pid)}\n`, { flag: 'wx' });
+      writeFileSync(join(path, 'daemon'), processLine(process.pid), { flag: 'wx' });
       return new StateDir(path);
     } catch (failure) {
       if (failure instanceof ColdpgsError) throw failure;
@@ -35,12 +35,17 @@ export class StateDir {
   release(): void {
     rmSync(this.file('daemon'), { force: true });
   }
+}
 
-  /** The live process that claimed the folder. A process id alone may belong to somebody else by now, so its start time counts too. */
-  static #holder(path: string): number | undefined {
-    const [pid = '', start] = readIfThere(join(path, 'daemon')).trim().split(' ');
-    return /^\d+$/.test(pid) && start !== undefined && startOf(Number(pid)) === start ? Number(pid) : undefined;
-  }
+/** What names a process in a file. A process id alone may belong to somebody else one day, so its start time is in it, too. */
+export function processLine(pid: number): string {
+  return `${pid} ${startOf(pid)}\n`;
+}
+
+/** The process that a file names, if it still lives. */
+export function readProcess(file: string): number | undefined {
+  const [pid = '', start] = readIfThere(file).trim().split(' ');
+  return /^\d+$/.test(pid) && start !== undefined && startOf(Number(pid)) === start ? Number(pid) : undefined;
 }
 
 function inUse(path: string, holder: string): ColdpgsError {

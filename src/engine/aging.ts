@@ -48,6 +48,8 @@ const offNapMs = 3_600_000;
 const shortestNapMs = 200;
 /** Agings and looks may come early by this share of their interval, so that several fall together. */
 const early = 0.05;
+/** Few memcgs that are aged once a look come earlier by up to this share, once: from then on they are aged right after what agings clear was looked at. */
+const earlyWithLook = 0.5;
 /** Agings at most in one go while more are due: those that are left follow with the next ones, and keep that distance from then on. */
 const fewestAtOnce = 32;
 
@@ -113,7 +115,7 @@ export class Aging {
     const lookIntervalMs = periodMs * this.budget.stretch;
     const lookIsDue = this.clock.nowMs() >= this.#nextLookMs - lookIntervalMs * early;
     if (lookIsDue) await this.budget.spend(async () => this.surroundings.beforeAgings?.(this.clock.nowMs(), signal));
-    let napMs = await this.budget.spend(() => this.#ageDue(signal));
+    let napMs = await this.budget.spend(() => this.#ageDue(signal, lookIsDue));
     if (lookIsDue) {
       const startMs = this.clock.nowMs();
       // Set before the look: a period that is written meanwhile sets it anew.
@@ -166,9 +168,11 @@ export class Aging {
   }
 
   /** Answers the milliseconds until more is due. */
-  async #ageDue(signal: AbortSignal): Promise<number> {
+  async #ageDue(signal: AbortSignal, withLook = false): Promise<number> {
     const nowMs = this.clock.nowMs();
+    const lookIntervalMs = this.surroundings.periodMs() * this.budget.stretch;
     const due: Aged[] = [];
+    const nearlyDue: Aged[] = [];
     let napMs = Infinity;
     let perMs = 0;
     for (const aged of this.#aged.values()) {
@@ -176,8 +180,10 @@ export class Aging {
       const intervalMs = this.#intervalMs(aged.path, aged.node);
       perMs += 1 / intervalMs;
       const untilDueMs = aged.bornMs + intervalMs - nowMs;
-      if (untilDueMs > intervalMs * early) napMs = Math.min(napMs, untilDueMs);
-      else if (this.surroundings.isBusy(aged.path)) napMs = Math.min(napMs, busyRetryMs);
+      if (untilDueMs > intervalMs * early) {
+        napMs = Math.min(napMs, untilDueMs);
+        if (intervalMs <= lookIntervalMs && untilDueMs <= intervalMs * earlyWithLook) nearlyDue.push(aged);
+      } else if (this.surroundings.isBusy(aged.path)) napMs = Math.min(napMs, busyRetryMs);
       else due.push(aged);
     }
     const sliceMs = Math.min(1000, Math.max(shortestNapMs, this.surroundings.periodMs() * early));
@@ -186,6 +192,8 @@ export class Aging {
       due.sort((one, other) => one.bornMs - other.bornMs);
       napMs = Math.min(napMs, sliceMs);
     }
+    const joining = nearlyDue.filter(({ path }) => !this.surroundings.isBusy(path));
+    if (withLook && due.length + joining.length <= fewestAtOnce) due.push(...joining);
     await this.#age(due.slice(0, atOnce), signal);
     return napMs;
   }

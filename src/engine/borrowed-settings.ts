@@ -8,6 +8,7 @@ export interface Loan {
 
 /** Where loans are noted before they are taken, so that a crash loses none: writes must have reached the file when `write` returns. */
 export interface LoanJournal {
+  /** The latest loan comes first, as it must be given back first: one setting may exist only while another is borrowed. */
   write(loans: readonly Loan[]): void;
 }
 
@@ -44,7 +45,7 @@ export class BorrowedSettings {
   /** Gives everything back at once: the daemon ends. Failures are answered, and stay in the journal. */
   giveBackAll(): Error[] {
     const failures: Error[] = [];
-    for (const [file, { value }] of this.#loans)
+    for (const [file, { value }] of [...this.#loans].reverse())
       try {
         this.#restore(file, value);
       } catch (failure) {
@@ -82,6 +83,6 @@ export class BorrowedSettings {
   }
 
   #note(): void {
-    this.journal.write([...this.#loans].map(([file, { value }]) => ({ file, value })));
+    this.journal.write([...this.#loans].reverse().map(([file, { value }]) => ({ file, value })));
   }
 }

@@ -109,6 +109,8 @@ export class Engine {
       clock,
       capabilities,
       log,
+      borrowed: this.borrowed,
+      cpuPercent: settings.scanCpuPercent,
       periodMs: () => settings.scanPeriodMs,
     });
     this.#reclaim = new Reclaim(
@@ -120,6 +122,7 @@ export class Engine {
       log,
       defaultPace,
       (memcg, type, usedShare) => this.tracker.learn?.(memcg, type, usedShare),
+      (memcg, idleMs) => this.tracker.watchReads?.(memcg, idleMs),
     );
     this.kidled = new Kidled(kernel, clock, this.tracker, log, {
       periodMs: () => settings.scanPeriodMs,
@@ -172,8 +175,15 @@ export class Engine {
   }
 
   /** How the watching goes: for coldpgs/capabilities. */
-  watching(): { readonly tracker: TrackerName; readonly stretch: number; readonly usedPercent: number | undefined } {
-    return { tracker: this.tracker.name, stretch: this.#budget.stretch, usedPercent: this.#budget.usedPercent };
+  watching(): {
+    readonly tracker: TrackerName;
+    /** What sees use of page cache through read(2), which the tracker by itself does not; undefined where nothing does. */
+    readonly readWitness: string | undefined;
+    readonly stretch: number;
+    readonly usedPercent: number | undefined;
+  } {
+    const { name: tracker, readWitness } = this.tracker;
+    return { tracker, readWitness, stretch: this.#budget.stretch, usedPercent: this.#budget.usedPercent };
   }
 
   /** Runs the aging clock and the autopilot until `signal` is aborted. */

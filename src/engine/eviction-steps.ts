@@ -33,7 +33,7 @@ export class EvictionSteps {
     private readonly clock: Clock,
     private readonly eviction: Eviction,
     private readonly ledger: Ledger,
-    private readonly anonOnlyEviction: boolean,
+    readonly anonOnlyEviction: boolean,
     private readonly log: Log,
   ) {}
 

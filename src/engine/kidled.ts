@@ -28,6 +28,7 @@ export class Kidled {
   #scanTarget = scanTargetBits.pages as number;
   readonly #accounts: IdleStatsAccounts;
   readonly #footprints: Footprints;
+  readonly #listeners = new Set<() => void>();
 
   constructor(
     private readonly kernel: Kernel,
@@ -40,6 +41,13 @@ export class Kidled {
     this.#footprints = new Footprints(kernel, clock, log);
   }
 
+  /** Calls `tell` after each look and each reset, and when something was reclaimed, until the function that it returns is called. */
+  onChange(tell: () => void): () => void {
+    const listener = (): void => tell();
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
   get useHierarchy(): 0 | 1 {
     return this.#useHierarchy;
   }
@@ -48,6 +56,7 @@ export class Kidled {
   set useHierarchy(value: 0 | 1) {
     this.#useHierarchy = value;
     this.#accounts.resetAll();
+    this.#changed();
   }
 
   /** Bits of {@link scanTargetBits}, 1 to 3. */
@@ -60,12 +69,14 @@ export class Kidled {
     this.#scanTarget = value;
     if (!(value & scanTargetBits.pages)) this.#accounts.stopScanning('pages');
     if (!(value & scanTargetBits.slab)) this.#accounts.stopScanning('slab');
+    this.#changed();
   }
 
   /** The scan period was written: all statistics are zero until a whole round has ended; nothing is remembered over a time without one. */
   periodWritten(): void {
     this.#accounts.resetAll();
     if (this.surroundings.periodMs() === 0) this.tracker.forget();
+    this.#changed();
   }
 
   bucketsOf(memcg: Memcg): Buckets {
@@ -75,6 +86,7 @@ export class Kidled {
   /** Resets the statistics of the memcg, also when the buckets are what they were. None: accounting is off for it. */
   setBuckets(memcg: Memcg, buckets: Buckets): void {
     this.#accounts.setBuckets(memcg, [...buckets]);
+    this.#changed();
   }
 
   customBuckets(): { readonly memcg: Memcg; readonly buckets: Buckets }[] {
@@ -98,7 +110,9 @@ export class Kidled {
 
   /** So many bytes of a memcg's own were reclaimed just now. */
   evicted(memcg: Memcg, type: 'anon' | 'file', bytes: number): void {
-    if (bytes > 0) this.#accounts.evicted(memcg, type, bytes);
+    if (bytes <= 0) return;
+    this.#accounts.evicted(memcg, type, bytes);
+    this.#changed();
   }
 
   /** One look, the end of a round. */
@@ -125,6 +139,7 @@ export class Kidled {
       pages: (this.#scanTarget & scanTargetBits.pages) !== 0,
       slab: (this.#scanTarget & scanTargetBits.slab) !== 0,
     });
+    this.#changed();
   }
 
   /** Forgets memcgs that are gone. */
@@ -132,6 +147,10 @@ export class Kidled {
     const inodes = new Set(seen.map(({ memcg }) => memcg.inode));
     this.#accounts.keepOnly(inodes, isLive);
     this.#footprints.keepOnly(inodes);
+  }
+
+  #changed(): void {
+    for (const tell of this.#listeners) tell();
   }
 }
 

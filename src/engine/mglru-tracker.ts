@@ -1,5 +1,6 @@
+import { ColdpgsError } from '../errors.js';
 import type { Memcg } from '../kernel/kernel.js';
-import type { Generation, LruGenNode } from '../kernel/lru-gen.js';
+import type { Generation, LruGenMemcg, LruGenNode } from '../kernel/lru-gen.js';
 import {
   beginHistory,
   type Cohort,
@@ -9,7 +10,11 @@ import {
   pagesOf,
   withUsed,
 } from './cohort-history.js';
+import { type Log, silentLog } from '../log.js';
 import type { PageType } from './eviction.js';
+import type { MappedWitness } from './mapped-witness.js';
+import type { ReadLosses } from './read-losses.js';
+import { withReads } from './read-page-cache.js';
 import { inSlices } from './slices.js';
 import type { IdleCohort, ReadWitness, SeenMemcg, Tracker } from './tracker.js';
 
@@ -46,23 +51,51 @@ export class MglruTracker implements Tracker {
   /** Memcgs without a page at the last look, by inode. */
   #empty = new Set<bigint>();
   #lastLookMs = -Infinity;
+  #seen: readonly SeenMemcg[] = [];
+  #witness: ReadWitness | undefined;
 
   constructor(
     private readonly periodMs: () => number,
     private readonly witness?: ReadWitness,
+    private readonly log: Log = silentLog,
+    /** For kernels whose agings do not promote all that is in use. */
+    private readonly mapped?: MappedWitness,
   ) {}
 
+  /** Without its witness where the kernel cannot run that: use through read(2) then shows in what probes teach. */
   async start(): Promise<void> {
-    await this.witness?.start();
+    try {
+      await this.witness?.start();
+      this.#witness = this.witness;
+    } catch (failure) {
+      if (!(failure instanceof ColdpgsError && failure.code === 'TRACKER_UNAVAILABLE')) throw failure;
+      this.log.warn({}, failure.message);
+    }
   }
 
   async stop(): Promise<void> {
-    await this.witness?.stop();
+    await this.#witness?.stop();
   }
 
-  async observe(seen: readonly SeenMemcg[], atMs: number, signal: AbortSignal): Promise<void> {
-    await this.witness?.observe(seen, atMs, signal);
-    if (signal.aborted) return;
+  /** What sees use that agings do not, by name. */
+  get readWitness(): string | undefined {
+    const names = [this.#witness?.name, this.#witness && this.mapped?.name].filter((name) => name !== undefined);
+    return names.length === 0 ? undefined : names.join(', ');
+  }
+
+  async beforeAgings(atMs: number, signal: AbortSignal): Promise<void> {
+    const witness = this.#witness;
+    if (!witness) return;
+    await witness.observe(this.#seen, atMs, signal);
+    await this.mapped?.observe(
+      this.#seen,
+      ({ memcg, listed }) => witness.mappedPages(memcg, filePagesOf(listed)),
+      signal,
+    );
+  }
+
+  async observe(seen: readonly SeenMemcg[], atMs: number): Promise<void> {
+    this.#seen = seen;
     const lookMs = Math.max(atMs, this.#lastLookMs);
     const histories = new Map<bigint, MemcgHistory>();
     const empty = new Set<bigint>();
@@ -79,10 +112,15 @@ export class MglruTracker implements Tracker {
   cohorts(memcg: Memcg): readonly IdleCohort[] {
     const history = this.#histories.get(memcg.inode);
     if (!history) return [];
-    return history.nodes.flatMap(({ node, anon, file }) => [
-      ...idleCohorts(anon, 'anon', node),
-      ...idleCohorts(file, 'file', node),
-    ]);
+    const anon = history.nodes.flatMap((one) => idleCohorts(one.anon, 'anon', one.node));
+    const file = history.nodes.flatMap((one) => idleCohorts(one.file, 'file', one.node));
+    const filePages = file.reduce((sum, { pages }) => sum + pages, 0);
+    const reads = this.#witness?.readPageCache(memcg, filePages);
+    return [...anon, ...(reads ? withReads(file, reads) : file)];
+  }
+
+  watchReads(memcg: Memcg, idleMs: number): ReadLosses | undefined {
+    return this.#witness?.watchReads(memcg, idleMs);
   }
 
   learn(memcg: Memcg, type: PageType, usedShare: number): void {
@@ -95,6 +133,8 @@ export class MglruTracker implements Tracker {
   forget(): void {
     this.#histories = new Map();
     this.#empty = new Set();
+    this.#seen = [];
+    this.#witness?.forget();
   }
 
   /** What is to be kept over a restart; the times are those of the engine's clock. */
@@ -142,14 +182,22 @@ export class MglruTracker implements Tracker {
     return shorter && atMs - anon.atMs <= cutOffPeriods * this.periodMs();
   }
 
-  /** Makes page cache young that the witness saw in use, or an eviction showed to be. */
+  /** Mapped page cache that is in use and that agings left where it was. */
+  #missedPages({ memcg, nodes }: MemcgHistory): number {
+    const usedPages = this.mapped?.usedPages(memcg);
+    if (usedPages === undefined) return 0;
+    const young = nodes.flatMap(({ file }) => file.generations.slice(-youngGenerations));
+    return Math.max(0, usedPages - young.reduce((sum, cohorts) => sum + pagesOf(cohorts), 0));
+  }
+
+  /** Makes page cache young that a witness saw in use, or that an eviction showed to be where none sees that all the time. */
   #correct(history: MemcgHistory, before: MemcgHistory | undefined, atMs: number): void {
     if (!before) return;
     if (history.lesson && history.lesson.untilMs < atMs) history.lesson = undefined;
     const files = history.nodes.map(({ file }) => olderPages(file));
     const all = files.reduce((sum, { pages }) => sum + pages, 0);
-    const witnessed = this.witness?.usedFilePages(history.memcg);
-    const usedPages = witnessed ?? Math.floor(all * (history.lesson?.usedShare ?? 0));
+    const taught = this.#witness?.readPageCache(history.memcg, 1) ? 0 : (history.lesson?.usedShare ?? 0);
+    const usedPages = Math.max(Math.floor(all * taught), this.#missedPages(history));
     const arrivedPages = files.reduce((sum, { arrived }) => sum + arrived, 0);
     const wanted = Math.min(all, usedPages) - arrivedPages;
     if (wanted <= 0) return;
@@ -184,4 +232,8 @@ function idleTimes({ fromMs, toMs }: Cohort, young: boolean, atMs: number) {
 
 function isEmpty(nodes: readonly LruGenNode[]): boolean {
   return nodes.every(({ generations }) => generations.every((one) => one.anonPages === 0 && one.filePages === 0));
+}
+
+function filePagesOf({ nodes }: LruGenMemcg): number {
+  return nodes.flatMap(({ generations }) => generations).reduce((sum, { filePages }) => sum + filePages, 0);
 }

@@ -7,9 +7,18 @@ import type { Census } from './census.js';
 import type { Eviction, PageType } from './eviction.js';
 import type { EvictionSteps } from './eviction-steps.js';
 import { cameBackAtOnce, cameBackSome, judgeProbe } from './probe.js';
+import { type ReadLosses, takesTooYoung } from './read-losses.js';
 import { planReclaim, type ReclaimPlan } from './reclaim-plan.js';
 import { fewPages, largestStepPages, type ReclaimRequest, type Run, startRun } from './run.js';
-import { openOldest, openReturned, openVein, returnedPages, type Vein, youngerPages } from './vein.js';
+import {
+  isBehindPageCache,
+  openOldest,
+  openReturned,
+  openVein,
+  returnedPages,
+  type Vein,
+  youngerPages,
+} from './vein.js';
 
 /** How careful a run is. The defaults are measured (docs/precision.md). */
 export interface ReclaimPace {
@@ -23,6 +32,9 @@ export interface ReclaimPace {
   readonly probes: number;
   /** The step of a run that goes slowly. */
   readonly carefulStepPages: number;
+  /** The first step where some of the page cache is in use through read(2), and what share of what went so far a later one may be. */
+  readonly watchedStepPages: number;
+  readonly watchedStepShare: number;
   /** Steps grow to at most so many times the first while nothing comes back: each costs a round trip to the kernel. */
   readonly stepGrowth: number;
   /** How often a run goes after anon that the kernel put among the younger pages, at most. */
@@ -38,6 +50,8 @@ export const defaultPace: ReclaimPace = {
   probeWaitMs: 1000,
   probes: 3,
   carefulStepPages: 1024,
+  watchedStepPages: 64,
+  watchedStepShare: 0.1,
   stepGrowth: 8,
   returns: 3,
   returnedShare: 0.02,
@@ -79,6 +93,8 @@ export class Reclaim {
     private readonly pace: ReclaimPace = defaultPace,
     /** Told what share of the pages that looked cold a probe showed to be in use. */
     private readonly onProbed: (memcg: Memcg, type: PageType, usedShare: number) => void = () => undefined,
+    /** Watches what a run takes of page cache that was read within so many milliseconds. */
+    private readonly watchReads: (memcg: Memcg, idleMs: number) => ReadLosses | undefined = () => undefined,
   ) {}
 
   /**
@@ -86,7 +102,8 @@ export class Reclaim {
    * Throws MEMCG_GONE, KERNEL_REFUSED, or CANCELLED when `signal` is aborted; what was freed until then is in the ledger.
    */
   async run(request: ReclaimRequest, signal: AbortSignal): Promise<ReclaimOutcome> {
-    const run = startRun(request, this.kernel.pageBytes, signal);
+    const reads = this.watchReads(request.memcg, request.agePeriods * request.periodMs);
+    const run = startRun(request, this.kernel.pageBytes, signal, reads?.youngFrames ? reads : undefined);
     run.swapCachedPages = await this.steps.swapCachedPages(request.memcg);
     run.onZram = run.writesAtOnce = await this.steps.swapIsZram();
     const opened = await this.#openVeins(run);
@@ -120,7 +137,35 @@ export class Reclaim {
     }
     run.shortfalls.push(...nothingProven(run.request, plan));
     const listed = await this.steps.listed(run.request.memcg);
-    return plan.cold.map((cold) => openVein(cold, listed));
+    const veins = plan.cold.filter((cold) => !this.#isAllRead(run, cold.type)).map((cold) => openVein(cold, listed));
+    await this.#reach(run, veins);
+    return veins;
+  }
+
+  /** Makes the kernel find the anon of veins that it would take page cache for: one more aging, and its grace. */
+  async #reach(run: Run, veins: readonly Vein[]): Promise<void> {
+    if (this.steps.anonOnlyEviction || run.leftPages <= 0 || run.signal.aborted) return;
+    const listed = await this.steps.listed(run.request.memcg);
+    const behind = veins.filter((vein) => isBehindPageCache(vein, listed));
+    if (behind.length === 0) return;
+    await this.steps.age(listed, new Set(behind.map((vein) => vein.cold.node)));
+    run.folded = true;
+    await this.steps.wait(run, this.pace.graceMs);
+    const folded = await this.steps.listed(run.request.memcg);
+    for (const vein of behind)
+      if (isBehindPageCache(vein, folded)) {
+        vein.leftPages = 0;
+        run.shortfalls.push(behindPageCache);
+      }
+  }
+
+  /** Whether hardly any page cache is cold enough, by what was seen of reads: then not even a probe is worth its losses. */
+  #isAllRead({ reads, request, shortfalls }: Run, type: PageType): boolean {
+    if (type !== 'file' || !reads || reads.youngShare <= nearlyAll) return false;
+    const percent = Math.round(reads.youngShare * 100);
+    const sentence = `page cache was left alone: ${percent} % of it was read within ${request.agePeriods} periods`;
+    if (!shortfalls.includes(sentence)) shortfalls.push(sentence);
+    return true;
   }
 
   async #plan(run: Run): Promise<ReclaimPlan> {
@@ -147,6 +192,7 @@ export class Reclaim {
         next.filter((vein) => vein.cold.type === 'file'),
       );
     }
+    await this.#reach(run, next);
     return next;
   }
 
@@ -157,7 +203,7 @@ export class Reclaim {
    */
   async #takeReturned(run: Run, veins: readonly Vein[]): Promise<boolean> {
     const { memcg } = run.request;
-    if (veins.length === 0 || run.leftPages <= 0 || run.signal.aborted) return false;
+    if (run.folded || veins.length === 0 || run.leftPages <= 0 || run.signal.aborted) return false;
     const listed = await this.steps.listed(memcg);
     const returned = veins.filter((vein) => {
       const pages = Math.min(vein.leftPages, returnedPages(vein, listed));
@@ -186,6 +232,7 @@ export class Reclaim {
         for (const vein of veins.filter((one) => one.cold.type === type))
           freedPages += (await this.steps.step(run, vein, this.pace.probePages)).freedPages;
         probed.set(type, { freedPages, refaultsBefore });
+        if (type === 'file' && (await this.#takesWhatIsRead(run, veins))) probed.delete(type);
       }
       if (run.signal.aborted || [...probed.values()].every(({ freedPages }) => freedPages === 0)) return;
       await this.steps.wait(run, this.pace.probeWaitMs);
@@ -213,10 +260,11 @@ export class Reclaim {
   async #evictGeneration(run: Run, vein: Vein): Promise<void> {
     const { type } = vein.cold;
     const { memcg } = run.request;
-    const firstPages = vein.careful
-      ? Math.min(run.request.stepPages, this.pace.carefulStepPages)
-      : run.request.stepPages;
-    let stepPages = firstPages;
+    const reads = type === 'file' ? run.reads : undefined;
+    const carefulPages = Math.min(run.request.stepPages, this.pace.carefulStepPages);
+    const firstPages = vein.careful ? carefulPages : run.request.stepPages;
+    const freedBefore = run.freedPages;
+    let stepPages = reads ? Math.min(firstPages, this.pace.watchedStepPages) : firstPages;
     let refaultsSeen = await this.eviction.refaults(memcg, type);
     let unwatchedPages = 0;
     for (let emptySteps = 0; emptySteps < 2;) {
@@ -224,11 +272,17 @@ export class Reclaim {
       const step = await this.steps.step(run, vein, stepPages);
       emptySteps = step.freedPages === 0 ? emptySteps + 1 : 0;
       unwatchedPages += step.freedPages;
+      if (await this.#takesWhatIsRead(run, [vein])) return;
       if (!vein.careful && !cameBackSome(unwatchedPages, step.refaultPages - refaultsSeen)) {
-        stepPages = Math.min(stepPages * 2, firstPages * this.pace.stepGrowth, largestStepPages);
+        const grownPages = reads ? (run.freedPages - freedBefore) * this.pace.watchedStepShare : stepPages * 2;
+        stepPages = Math.min(
+          Math.max(stepPages, Math.floor(grownPages)),
+          firstPages * this.pace.stepGrowth,
+          largestStepPages,
+        );
         continue;
       }
-      stepPages = firstPages;
+      if (!reads) stepPages = firstPages;
       await this.steps.wait(run, this.pace.probeWaitMs);
       const refaults = await this.eviction.refaults(memcg, type);
       if (cameBackAtOnce(unwatchedPages, refaults - refaultsSeen)) {
@@ -244,7 +298,23 @@ export class Reclaim {
     }
   }
 
+  /** Whether page cache went that was read too lately: then the veins of it are closed. */
+  async #takesWhatIsRead(run: Run, veins: readonly Vein[]): Promise<boolean> {
+    if (!veins.some((vein) => vein.cold.type === 'file')) return false;
+    const losses = await run.reads?.soFar();
+    if (!losses || !takesTooYoung(losses)) return false;
+    this.log.debug({ memcg: toText(run.request.memcg.path), ...losses }, 'page cache in use went');
+    for (const vein of veins) if (vein.cold.type === 'file') vein.leftPages = 0;
+    run.shortfalls.push(
+      `page cache was left alone: ${losses.young} of ${losses.gone} evicted pages of a sample had been read within ` +
+        `${run.request.agePeriods} periods, and the kernel takes those of its oldest generation in no order`,
+    );
+    return true;
+  }
+
   #isFresh(run: Run, type: PageType): boolean {
+    // The probe shows whether reads are spared this time: what was in use before may have been spared then.
+    if (type === 'file' && run.reads) return false;
     const good = this.#goodProbes.get(probeKey(run, type));
     return good !== undefined && this.clock.nowMs() - good.atMs < run.request.periodMs;
   }
@@ -260,8 +330,14 @@ export class Reclaim {
   }
 }
 
+/** The share of page cache in use beyond which none of it is evicted. */
+const nearlyAll = 0.9;
+
 const amongPagesInUse =
   'some anonymous memory went among the pages in use instead of leaving (huge pages were split, or swap was slow); write again after a scan period';
+
+const behindPageCache =
+  'some anonymous memory was left: before Linux 6.16 the kernel would have taken page cache that is older instead; write again after a scan period, or reclaim page cache first';
 
 function probeKey(run: Run, type: PageType): string {
   return `${run.request.memcg.inode} ${type}`;

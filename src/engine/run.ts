@@ -1,6 +1,7 @@
 import type { Memcg } from '../kernel/kernel.js';
 import type { PageType } from './eviction.js';
 import type { ColdPages } from './reclaim-plan.js';
+import type { ReadLosses } from './read-losses.js';
 
 /** What one eviction command may take at most, whatever batch says, so that a run can be stopped: 256 MiB. */
 export const largestStepPages = 65_536;
@@ -35,10 +36,14 @@ export interface Run {
   evictionMs: number;
   /** Time waited for grace and probes. */
   waitedMs: number;
+  /** What it takes of page cache that is in use through read(2); undefined where none was seen in use, or nothing can tell. */
+  readonly reads: ReadLosses | undefined;
   /** Swap cache of the memcg when the run began. */
   swapCachedPages: number;
   /** Whether what is sent to swap is there at once: all swap is zram, or the last command's pages went to zswap. */
   onZram: boolean;
+  /** Whether the run aged the memcg to fold its oldest generation: what is in use stands among the younger ones since then. */
+  folded: boolean;
   writesAtOnce: boolean;
   readonly shortfalls: string[];
   /** What the guard ended the run for. */
@@ -46,7 +51,7 @@ export interface Run {
 }
 
 /** A run that has done nothing yet. */
-export function startRun(request: ReclaimRequest, pageBytes: number, signal: AbortSignal): Run {
+export function startRun(request: ReclaimRequest, pageBytes: number, signal: AbortSignal, reads?: ReadLosses): Run {
   return {
     request,
     signal,
@@ -54,8 +59,10 @@ export function startRun(request: ReclaimRequest, pageBytes: number, signal: Abo
     freedPages: 0,
     evictionMs: 0,
     waitedMs: 0,
+    reads,
     swapCachedPages: 0,
     onZram: false,
+    folded: false,
     writesAtOnce: false,
     shortfalls: [],
     stoppedBy: undefined,

@@ -1,6 +1,8 @@
 import type { Memcg } from '../kernel/kernel.js';
 import type { LruGenMemcg } from '../kernel/lru-gen.js';
 import type { PageType } from './eviction.js';
+import type { ReadLosses } from './read-losses.js';
+import type { ReadPageCache } from './read-page-cache.js';
 
 /** Pages of one memcg, its own and none of its descendants', that are alike in how long they have been idle. */
 export interface IdleCohort {
@@ -31,6 +33,8 @@ export type TrackerName = (typeof trackerNames)[number];
 /** A way to know how long pages have been idle. The aging clock drives it: one look a scan period, later where its budget says so. */
 export interface Tracker {
   readonly name: TrackerName;
+  /** What sees use of page cache through read(2): undefined where nothing does. */
+  readonly readWitness: string | undefined;
   /** Takes what it needs of the kernel. Throws TRACKER_UNAVAILABLE with the reason where this kernel cannot run it. */
   start(): Promise<void>;
   /** Gives back what `start` took. Called once after `start`, also when that failed halfway. */
@@ -47,6 +51,8 @@ export interface Tracker {
   cohorts(memcg: Memcg): readonly IdleCohort[];
   /** What an eviction showed: that share (0 to 1) of the pages of a type that looked cold is in use. For trackers that cannot see all use themselves. */
   learn?(memcg: Memcg, type: PageType, usedShare: number): void;
+  /** Watches what a run that begins now takes of page cache that was read within `idleMs`; undefined where it cannot tell. */
+  watchReads?(memcg: Memcg, idleMs: number): ReadLosses | undefined;
   /** Forgets all ages: the scan period was switched off for a while, and nothing was seen meanwhile. */
   forget(): void;
 }
@@ -57,11 +63,14 @@ export interface ReadWitness {
   /** Throws TRACKER_UNAVAILABLE where this kernel cannot run it. */
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** One look, right before the tracker's own. */
+  /** One look, right before agings: they clear what it looks for. `seen` is of the look before this one, the agings before it included. */
   observe(seen: readonly SeenMemcg[], atMs: number, signal: AbortSignal): Promise<void>;
-  /**
-   * Pages of the memcg's page cache, in memory now, that were used through read(2) between the last two looks (pages that came in
-   * meanwhile may or may not be among them). undefined where it does not know.
-   */
-  usedFilePages(memcg: Memcg): number | undefined;
+  /** What the last look knows of the memcg's page cache, of which there are `filePages`; undefined where it does not know. Costs no kernel work. */
+  readPageCache(memcg: Memcg, filePages: number): ReadPageCache | undefined;
+  /** Pages of the memcg's page cache, of which there are `filePages`, that page tables map; undefined where it does not know. */
+  mappedPages(memcg: Memcg, filePages: number): number | undefined;
+  /** Watches what a run that begins now takes of page cache that was read within `idleMs`; undefined where it cannot tell. */
+  watchReads(memcg: Memcg, idleMs: number): ReadLosses | undefined;
+  /** Forgets all ages: nothing was seen for a while. */
+  forget(): void;
 }

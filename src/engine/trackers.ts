@@ -1,10 +1,15 @@
-import { ColdpgsError } from '../errors.js';
+import type { BorrowedSettings } from './borrowed-settings.js';
 import type { Capabilities } from '../kernel/capabilities.js';
 import type { Clock } from '../kernel/clock.js';
 import type { Kernel } from '../kernel/kernel.js';
 import type { Log } from '../log.js';
+import { isAtLeast, parseKernelRelease } from '../kernel/kernel-release.js';
+import { MappedWitness } from './mapped-witness.js';
 import type { Tracker, TrackerName } from './tracker.js';
+import { DamonTracker } from './damon-tracker.js';
+import { IdlePageTracker } from './idle-page-tracker.js';
 import { MglruTracker } from './mglru-tracker.js';
+import { KernelFlagsWitness } from './read-witness.js';
 
 /** What a tracker is made of. */
 export interface TrackerSurroundings {
@@ -12,18 +17,35 @@ export interface TrackerSurroundings {
   readonly clock: Clock;
   readonly capabilities: Capabilities;
   readonly log: Log;
+  readonly borrowed: BorrowedSettings;
+  /** How much of one core looking may take, in percent; above 0, at most 100. */
+  readonly cpuPercent: number;
   /** The scan period in milliseconds; 0 is off. */
   readonly periodMs: () => number;
 }
 
-/** The tracker of a name, not started yet. Throws TRACKER_UNAVAILABLE where the kernel can never run it. */
-export function createTracker(name: TrackerName, surroundings: TrackerSurroundings): Tracker {
-  const make = makers[name];
-  if (!make)
-    throw new ColdpgsError('TRACKER_UNAVAILABLE', 'EOPNOTSUPP', `This version has no tracker ${name}: use mglru.`);
-  return make(surroundings);
+/** Share of the budget for watching that the witness of reads may have. */
+const witnessShare = 0.4;
+/** The same for that of mapped page cache. */
+const mappedShare = 0.2;
+
+/** Whether agings promote only what they find in use a second time (Linux 6.14 and later). */
+function promotesAtSecondSight({ kernelRelease }: Capabilities): boolean {
+  return isAtLeast(parseKernelRelease(kernelRelease), 6, 14);
 }
 
-const makers: Partial<Record<TrackerName, (surroundings: TrackerSurroundings) => Tracker>> = {
-  mglru: ({ periodMs }) => new MglruTracker(periodMs),
+/** The tracker of a name, not started yet. */
+export function createTracker(name: TrackerName, surroundings: TrackerSurroundings): Tracker {
+  return makers[name](surroundings);
+}
+
+const makers: Readonly<Record<TrackerName, (surroundings: TrackerSurroundings) => Tracker>> = {
+  mglru: ({ kernel, clock, capabilities, log, cpuPercent, periodMs }) => {
+    const { pageFrames } = kernel;
+    const witness = new KernelFlagsWitness({ pageFrames, clock, periodMs, cpuPercent: cpuPercent * witnessShare });
+    const mapped = new MappedWitness({ kernel, clock, periodMs, cpuPercent: cpuPercent * mappedShare });
+    return new MglruTracker(periodMs, witness, log, promotesAtSecondSight(capabilities) ? mapped : undefined);
+  },
+  'idle-page': (surroundings) => new IdlePageTracker(surroundings),
+  damon: (surroundings) => new DamonTracker(surroundings),
 };

@@ -47,6 +47,16 @@ export function openOldest(vein: Vein, listed: LruGenMemcg): number {
   return oldest?.[field] ?? 0;
 }
 
+/**
+ * Whether page cache stands between a vein of anon and the kernel: before 6.16 the kernel looks for anon in its oldest generation only, which is
+ * kept while any page cache is in it, and takes that page cache where it finds no anon. An aging folds that generation into the next.
+ */
+export function isBehindPageCache({ cold, seq }: Vein, listed: LruGenMemcg): boolean {
+  const [oldest] = generationsOf(listed, cold.node);
+  if (cold.type !== 'anon' || !oldest || oldest.seq >= seq) return false;
+  return oldest.anonPages < fewPages && oldest.filePages > 0;
+}
+
 /** Pages of the vein's type in proven generations after its present one. */
 export function youngerPages(vein: Vein, listed: LruGenMemcg): number {
   const generations = generationsOf(listed, vein.cold.node);

@@ -60,6 +60,7 @@ export function idlePageStatsFiles(dialect: KidledDialect): readonly MemcgFile[]
       return idlePageStatsText(stats, header, dialect);
     },
     apply: (memcg, text, { engine }) => engine.kidled.setBuckets(memcg, parseBuckets(name, text)),
+    onChange: (_memcg, { engine }, listener) => engine.kidled.onChange(listener),
   });
   const whole = file('memory.idle_page_stats', ({ kidled }, path) =>
     !dialect.hasUseHierarchy || path === '/' || kidled.useHierarchy === 1 ? 'tree' : 'own',

@@ -55,9 +55,10 @@ export function capabilitiesText(capabilities: Capabilities): string {
 
 /** Where page ages come from, and what watching them costs; `scan_stretch` is above 1 where that is more than it may. */
 function watchingText(engine: Engine): string {
-  const { tracker, stretch, usedPercent } = engine.watching();
+  const { tracker, readWitness, stretch, usedPercent } = engine.watching();
   return lines({
     tracker,
+    read_witness: readWitness ?? 'none: page cache used through read(2) only may look idle',
     scan_stretch: stretch.toFixed(2),
     scan_cpu_percent_used: usedPercent === undefined ? 'not known yet' : usedPercent.toFixed(2),
   });

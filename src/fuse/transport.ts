@@ -10,6 +10,13 @@ export interface FuseTransport {
   mount(): Promise<void>;
   /** Takes no more writes, aborts those in progress (the tree is closed), and resolves when the mount has gone. Well below a second, also when busy. */
   unmount(): Promise<void>;
+  /** Whether the mount can outlive this process: another one holds its descriptor, too. */
+  readonly canHandOver: boolean;
+  /**
+   * Takes no more requests, ends writes in progress (those that need longer than `patienceMs` are aborted; the tree is closed), and leaves the mount to
+   * another process. Requests wait in the kernel until that one reads them. Only where `canHandOver`.
+   */
+  handOver(patienceMs: number): Promise<void>;
   /** Plain numbers about the health of the transport, by name. */
   gauges(): Record<string, number>;
 }

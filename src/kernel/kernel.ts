@@ -9,10 +9,12 @@
  */
 import type { Capabilities } from './capabilities.js';
 import type { CompactionInterface } from './compaction.js';
+import type { DamonPlan, DamonStat } from './damon.js';
 import type { LruGenMemcg, Swappiness } from './lru-gen.js';
 import type { MemoryStat } from './memory-stat.js';
 import type { PressureTotals } from './psi.js';
 import type { SwapDevice } from './swaps.js';
+import type { PageFrames } from './page-frames.js';
 import type { AddressRange } from './pagemap.js';
 
 /** One live memcg. `inode` is the identity: the kernel does not give it again before a reboot. */
@@ -105,6 +107,8 @@ export interface PressureInterface {
 export interface ProcessInterface {
   /** Address ranges whose pages are swapped out, found in pagemap, lowest first. Ends at once when the process is gone. */
   swappedRanges(pid: number): AsyncIterable<AddressRange>;
+  /** Bytes of page cache that page tables of the process show as used since their accessed bits were cleared; 0 when it is gone. Throws KERNEL_REFUSED. */
+  referencedFileBytes(pid: number): Promise<number>;
   /** Reads a range through /proc/PID/mem so that its pages are mapped again. Answers the bytes read: fewer when the process goes away or the range is unmapped. */
   populate(pid: number, range: AddressRange): Promise<number>;
 }
@@ -119,6 +123,42 @@ export interface SettingInterface {
   write(file: string, value: string): void;
 }
 
+/** What the kernel says of page frames: what each is, how it is used, and the memcg it is charged to. */
+export interface PageFrameInterface {
+  /** Why they cannot be read here; undefined when they can. */
+  obstacle(): Promise<string | undefined>;
+  /** Frames of the machine, holes among them: one more than the number of the last. */
+  count(): Promise<number>;
+  /** Reads frames from `firstPfn` on, as many as there is room for. Answers how many: fewer at the end of memory, 0 past it. Throws KERNEL_REFUSED. */
+  read(firstPfn: number, into: PageFrames): Promise<number>;
+}
+
+/** Idle page tracking (kernel/idle-bitmap.ts). Pages that are used through page tables lose their mark; under MgLRU those used through read(2) keep it. */
+export interface IdlePageInterface {
+  obstacle(): Promise<string | undefined>;
+  /** Fills `into` with the marks of frames from `firstPfn` (a multiple of 64) on; zeros past the last. Marks are on the first page of a folio only. Throws KERNEL_REFUSED. */
+  read(firstPfn: number, into: Uint8Array): Promise<void>;
+  /** Marks the frames whose bits are set as idle; others are left alone. Throws KERNEL_REFUSED. */
+  mark(firstPfn: number, bitmap: Uint8Array): Promise<void>;
+}
+
+/**
+ * One kdamond of coldpgs's own that counts bytes. It is made and turned on by borrowing the two files (engine/borrowed-settings.ts):
+ * `countFile` at 1, then `stateFile` at "on". What else is written to it goes when `countFile` is given back.
+ */
+export interface DamonInterface {
+  /** Why it cannot be had here; undefined when it can. */
+  obstacle(): Promise<string | undefined>;
+  readonly countFile: string;
+  readonly stateFile: string;
+  /** Between the two loans: what it is to do. Answers the bytes of memory that it will watch. Throws KERNEL_REFUSED. */
+  configure(plan: DamonPlan): Promise<number>;
+  /** Other schemes for one that runs. What was counted before means nothing afterwards. Throws KERNEL_REFUSED. */
+  replaceSchemes(plan: DamonPlan): Promise<void>;
+  /** What each scheme has counted up to now, in the order of the plan. Throws KERNEL_REFUSED. */
+  stats(schemes: number): Promise<DamonStat[]>;
+}
+
 export interface Kernel {
   readonly kind: 'linux' | 'simulated';
   readonly pageBytes: number;
@@ -131,4 +171,7 @@ export interface Kernel {
   readonly settings: SettingInterface;
   readonly pressure: PressureInterface;
   readonly compaction: CompactionInterface;
+  readonly pageFrames: PageFrameInterface;
+  readonly idlePages: IdlePageInterface;
+  readonly damon: DamonInterface;
 }

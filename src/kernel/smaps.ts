@@ -62,3 +62,55 @@ function rangeOf([, start = '', end = '']: RegExpExecArray): AddressRange | unde
   const range = { start: parseInt(start, 16), end: parseInt(end, 16) };
   return Number.isSafeInteger(range.end) && range.start < range.end ? range : undefined;
 }
+
+const FILE_MAPPING =
+  /^[0-9a-f]{1,16}-[0-9a-f]{1,16} [-r][-w][-x][-sp] [0-9a-f]+ [0-9a-f]+:[0-9a-f]+ [1-9]\d* +\/(?!memfd:|SYSV|dev\/)/;
+const SIZE = /^(Rss|Pss|Referenced|Anonymous): +(\d{1,15}) kB$/;
+const KIB = 1024;
+
+/**
+ * Sums up, from the text of /proc/PID/smaps in pieces of any size, what page tables show as used of page cache since their accessed bits were
+ * cleared. Of pages that several processes share each counts its part.
+ */
+export class ReferencedFileParser {
+  #rest = '';
+  #isFile = false;
+  #sizes = noSizes();
+  #bytes = 0;
+
+  push(piece: string): void {
+    const lines = (this.#rest + piece).split('\n');
+    this.#rest = lines.pop() ?? '';
+    for (const line of lines) this.#take(line);
+  }
+
+  /** Ends the text; answers the bytes. */
+  end(): number {
+    this.#finish();
+    return this.#bytes;
+  }
+
+  #take(line: string): void {
+    if (HEADER.test(line)) {
+      this.#finish();
+      this.#isFile = FILE_MAPPING.test(line);
+      return;
+    }
+    const [, name, size] = SIZE.exec(line) ?? [];
+    if (name !== undefined) this.#sizes[name as keyof MappingSizes] = Number(size) * KIB;
+  }
+
+  #finish(): void {
+    const { Rss, Pss, Referenced, Anonymous } = this.#sizes;
+    if (this.#isFile && Rss > 0)
+      this.#bytes += Math.min(Referenced, Math.max(0, Rss - Anonymous)) * Math.min(1, Pss / Rss);
+    this.#isFile = false;
+    this.#sizes = noSizes();
+  }
+}
+
+type MappingSizes = Record<'Rss' | 'Pss' | 'Referenced' | 'Anonymous', number>;
+
+function noSizes(): MappingSizes {
+  return { Rss: 0, Pss: 0, Referenced: 0, Anonymous: 0 };
+}

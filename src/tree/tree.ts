@@ -25,6 +25,8 @@ export interface TreeOptions {
   readonly onFailedWrite?: (failure: FailedWrite) => void;
   /** How many processes served this mount before this one: handles that these gave out are never given out again while they may be in use. */
   readonly incarnation?: number;
+  /** Why no write is taken: each gets EIO and this sentence. */
+  readonly refuseWrites?: string;
 }
 
 /** A node where it was found. It stays what it is, also when its path comes to lead elsewhere. */
@@ -50,7 +52,7 @@ export class Tree {
   constructor(
     private readonly root: Directory,
     private readonly owner: Ownership,
-    options: TreeOptions = {},
+    private readonly options: TreeOptions = {},
   ) {
     this.outcomes = new Outcomes(options.log ?? silentLog, options.onFailedWrite);
     this.#firstHandle = ((options.incarnation ?? 0) % PROCESSES_TOLD_APART) * HANDLES_OF_ONE_PROCESS;
@@ -164,6 +166,8 @@ export class Tree {
         'EINVAL',
         `A write takes at most ${LONGEST_WRITE} bytes, not ${bytes.length}.`,
       );
+    if (this.options.refuseWrites !== undefined)
+      throw new ColdpgsError('LAST_STATE_ONLY', 'EIO', this.options.refuseWrites);
     const count = bytes.length;
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, count).toString('latin1');
     await this.#writes.apply(file, text, { ...(signal && { signal }), ...(begun && { begun }) });

@@ -3,8 +3,13 @@ import { ColdpgsError } from '../../src/errors.js';
 import type { ControlFile, Directory } from '../../src/files/control-file.js';
 import { directory, readOnly, writable } from '../unit/tree/nodes.js';
 
+/** What writes to the file `total` add up to. */
+export interface Total {
+  sum: number;
+}
+
 /** A small tree with a file or directory for every behaviour that a transport must carry. */
-export function demoTree(): Directory {
+export function demoTree(total: Total = { sum: 0 }): Directory {
   const changingNames: string[] = [];
   return directory({
     counter: counter(),
@@ -30,6 +35,17 @@ export function demoTree(): Directory {
     'not UTF-8 \xff': echo('not UTF-8'),
     ['n'.repeat(255)]: echo('long name'),
     many: directory(Object.fromEntries(manyNames().map((name) => [name, readOnly(`many/${name}`, () => name)]))),
+    total: {
+      ...writable('total', (text) => {
+        total.sum += Number(text);
+      }),
+      render: () => `${total.sum}\n`,
+    },
+    'total-slowly': writable('total slowly', async (text) => {
+      total.sum += Number(text);
+      await sleep(300);
+      total.sum += Number(text);
+    }),
     'told-of': toldOf(),
     journals: madeOnDemand('journals', journal),
     slow: madeOnDemand('slow', slow),

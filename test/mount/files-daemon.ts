@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Test } from 'tap';
+import { compiled } from './compiled.js';
 import { command, type Ended, eventually } from './fixture.js';
 
 /** `coldpgs mount --simulate` in a process of its own. Only other processes touch its mount. */
@@ -17,15 +18,31 @@ export class SimulatingDaemon {
     options: readonly string[] = [],
     environment: Readonly<Record<string, string>> = {},
   ) {
-    const args = ['--import=@tapjs/typescript/import', 'src/cli/coldpgs.cts', 'mount', mountPoint, '--simulate'];
-    const env = { ...process.env, TS_NODE_TRANSPILE_ONLY: '1', ...environment };
-    this.#process = spawn(process.execPath, [...args, ...options], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    const args = [compiled('src/cli/coldpgs.cts'), 'mount', mountPoint, '--simulate'];
+    const env = { ...process.env, NODE_OPTIONS: '', ...environment };
+    // A group of its own, so that supervisor and daemon can be killed together.
+    this.#process = spawn(process.execPath, [...args, ...options], {
+      env,
+      detached: true,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     if (this.#process.stderr) createInterface(this.#process.stderr).on('line', (line) => this.log.push(line));
     // 'close' comes when stderr is read to its end, 'exit' may come before.
     this.ended = new Promise((resolve) => {
       this.#process.on('close', (code, signal) => resolve(code ?? signal ?? 'SIGKILL'));
     });
-    t.teardown(() => this.signal('SIGKILL').ended);
+    t.teardown(() => this.kill().ended);
+  }
+
+  /** Kills supervisor and daemon at once. */
+  kill(): this {
+    const { pid } = this.#process;
+    try {
+      if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+    } catch (failure) {
+      if ((failure as NodeJS.ErrnoException).code !== 'ESRCH') throw failure;
+    }
+    return this;
   }
 
   signal(signal: NodeJS.Signals): this {

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 import t from 'tap';
+import { compiled } from './compiled.js';
 import { transports } from './transports.js';
 
 /** A line that the demo server said. */
@@ -83,9 +84,10 @@ export class DemoServer {
     transport: string,
     readonly mountPoint: string,
     create?: 'create',
+    script = 'demo-server.ts',
   ) {
-    const args = ['--import=@tapjs/typescript/import', 'test/mount/demo-server.ts', transport, mountPoint];
-    const env = { ...process.env, TS_NODE_TRANSPILE_ONLY: '1' };
+    const args = [compiled(`test/mount/${script}`), transport, mountPoint];
+    const env = { ...process.env, NODE_OPTIONS: '' };
     this.#process = spawn(process.execPath, [...args, create ?? ''], { env, stdio: ['pipe', 'pipe', 'inherit'] });
     this.ended = new Promise((resolve) => {
       this.#process.on('exit', (code, signal) => resolve(code ?? signal ?? 'SIGKILL'));
@@ -98,6 +100,11 @@ export class DemoServer {
   /** Everything it said so far. */
   get said(): readonly Said[] {
     return this.#said;
+  }
+
+  /** The process that serves, which is another one than ours where that is a supervisor. */
+  get serverPid(): number {
+    return Number(this.#said.findLast(({ event }) => event === 'ready')?.['pid']);
   }
 
   signal(signal: NodeJS.Signals): this {
@@ -113,7 +120,8 @@ export class DemoServer {
   /** Resolves when the gauges of the transport have these values. */
   async gaugesShow(values: Record<string, number>): Promise<void> {
     await eventually(`gauges to show ${JSON.stringify(values)}`, () => {
-      const last = this.signal('SIGUSR2').#said.findLast(({ event }) => event === 'gauges');
+      process.kill(this.serverPid, 'SIGUSR2');
+      const last = this.#said.findLast(({ event }) => event === 'gauges');
       return last !== undefined && Object.entries(values).every(([name, value]) => last[name] === value);
     });
   }
@@ -150,6 +158,16 @@ export class DemoServer {
 
 function inMount(script: string): string {
   return `cd "$1" && {\n${script}\n}`;
+}
+
+/** A demo server under a supervisor that is mounted in a new folder. */
+export async function serveSupervised(t: Test): Promise<DemoServer> {
+  const script = 'supervised-demo-server.ts';
+  const server = new DemoServer(t, 'dev-fuse', await temporaryFolder(t), undefined, script);
+  // Before the supervisor is killed: it would leave the server behind.
+  t.teardown(() => server.signal('SIGTERM').ended);
+  await server.heard('ready');
+  return server;
 }
 
 /** A demo server that is mounted in a new folder. */

@@ -1,13 +1,13 @@
-import { DevFuseTransport } from '../../src/fuse/dev-fuse/transport.js';
+import { type DevFuseOptions, DevFuseTransport } from '../../src/fuse/dev-fuse/transport.js';
 import { FuseNativeTransport } from '../../src/fuse/fuse-native.js';
-import type { FuseTransport, TransportOptions } from '../../src/fuse/transport.js';
+import type { FuseTransport } from '../../src/fuse/transport.js';
 import type { Tree } from '../../src/tree/tree.js';
 
 /** What a transport may be unable to do. */
 export type Gap = 'names that are not UTF-8' | 'poll' | 'interrupts' | 'callers';
 
 interface Tested {
-  readonly make: (tree: Tree, options: TransportOptions) => FuseTransport;
+  readonly make: (tree: Tree, options: DevFuseOptions) => FuseTransport;
   readonly gaps: readonly Gap[];
 }
 

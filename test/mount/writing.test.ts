@@ -104,6 +104,25 @@ conformance(async (t, transport) => {
       echo "status $?"`;
     t.match(await server.sh(`bash -c '${script}'`), { stdout: 'status 1', stderr: 'Interrupted system call' });
     t.equal(await server.says('cat slow/60000'), 'begin waiting\n', 'it has not gone on to its end');
+
+    const jobsEnd = `
+      trap : CHLD
+      sleep 0.2 &
+      sleep 0.4 &
+      echo done > slow/900
+      echo "status $?"`;
+    t.match(
+      await server.sh(`bash -c '${jobsEnd}'`),
+      { stdout: 'status 0', stderr: '' },
+      'the end of a job is no reason',
+    );
+    const interruptedLater = `
+      trap : CHLD INT
+      sleep 0.2 &
+      (sleep 0.6; kill -INT $$) &
+      echo waiting > slow/60002
+      echo "status $?"`;
+    t.match(await server.sh(`bash -c '${interruptedLater}'`), { stdout: 'status 1' }, 'a signal after such a one is');
     await server.says('echo 1 > slow/60001 & sleep 0.3; kill -KILL $!; wait $! 2> /dev/null || true');
     await server.gaugesShow({ writesInProgress: 0, openFiles: 0 });
   });

@@ -63,7 +63,21 @@ void describe('over a restart', () => {
     assert.equal(await controls(), before);
   });
 
-  void it('by SIGKILL all but the last second is kept, and the dead mount is detached', async () => {
+  void it('by a SIGKILL to the daemon: the mount, open files and every write survive', async () => {
+    await echo('0x300000007', daemon.memcgFile(memcg, 'flags'));
+    await echo(32, daemon.globalFile('batch'));
+    const before = await controls();
+    const held = openSync(daemon.globalFile('batch'), 'r');
+    process.kill(daemon.servingPid, 'SIGKILL');
+    assert.equal(await controls(), before);
+    const buffer = Buffer.alloc(10);
+    assert.equal(buffer.toString('latin1', 0, readSync(held, buffer, 0, 10, 0)), '32\n');
+    closeSync(held);
+    assert.equal(daemon.isMounted(), true);
+    assert.ok(daemon.hasLogged('the daemon before this one was ended by SIGKILL'), daemon.log);
+  });
+
+  void it('by SIGKILL to all of it: all but the last second is kept, and the dead mount is detached', async () => {
     await echo('0x300000009', daemon.memcgFile(memcg, 'flags'));
     await echo(128, daemon.globalFile('batch'));
     const before = await controls();
@@ -113,6 +127,16 @@ void describe('a kernel whose MgLRU is off', () => {
     daemon = await Daemon.start();
     assert.equal(isOn(), true);
     assert.ok(daemon.hasLogged('MgLRU was off and is on now'));
+    assert.equal(await daemon.stop(), 0);
+    assert.equal(isOn(), false);
+  });
+
+  void it('and stays on when only the daemon is killed and the next one goes on', async () => {
+    daemon = await Daemon.start();
+    process.kill(daemon.servingPid, 'SIGKILL');
+    await eventually('the next daemon', () => daemon?.hasLogged('the daemon before this one'));
+    await sleep(1000);
+    assert.equal(isOn(), true);
     assert.equal(await daemon.stop(), 0);
     assert.equal(isOn(), false);
   });
@@ -206,6 +230,46 @@ void describe('writers', () => {
     assert.deepEqual(ends, ['first', 'second']);
     const swappedOut = ((await daemon.stats(memcg)).get('anon swap out') ?? 0) * 1024;
     assertNear('anon swap out', swappedOut, 48 * mib, 0.02);
+  });
+
+  void it('one whose daemon is killed in the middle gets EINTR, and the run is not begun again', async () => {
+    await memcg.cold();
+    const before = memcg.read('memory.swap.current');
+    const { end } = await startRun(unlimited);
+    await eventually('the run to evict something', () => memcg.read('memory.swap.current') !== before);
+    process.kill(daemon.servingPid, 'SIGKILL');
+    const { status, stderr } = await end;
+    assert.notEqual(status, 0);
+    assert.match(stderr, /Interrupted system call/);
+    assert.equal(await cat(daemon.memcgFile(memcg, 'size')), '0\n', 'the pair was taken');
+    assert.match(await cat(`${daemon.mountPoint}/coldpgs/gauges`), /^writesInProgress: 0$/m);
+  });
+
+  void it('one that gets a signal ends with EINTR, and what was done until then is counted', async () => {
+    await echo('swapin', daemon.memcgFile(memcg, 'swapin'));
+    await memcg.cold();
+    await echo(0, daemon.memcgFile(memcg, 'stats'));
+    const before = memcg.anonBytes();
+    const swappedBefore = Number(memcg.read('memory.swap.current'));
+    await echo(1, daemon.memcgFile(memcg, 'threshold'));
+    const pidFile = join(daemon.stateFolder, 'writer');
+    const end = sh('trap : USR1; echo $$ > "$PID_FILE"; echo "$BYTES" > "$FILE"', {
+      PID_FILE: pidFile,
+      BYTES: String(unlimited),
+      FILE: daemon.memcgFile(memcg, 'size'),
+    });
+    await eventually(
+      'the run to evict something',
+      () => Number(memcg.read('memory.swap.current')) > swappedBefore + 4 * mib,
+    );
+    process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGUSR1');
+    const { status, stderr } = await end;
+    assert.notEqual(status, 0);
+    assert.match(stderr, /Interrupted system call/);
+    const gone = before - memcg.anonBytes();
+    const counted = ((await daemon.stats(memcg)).get('anon swap out') ?? 0) * 1024;
+    assertNear('anon swap out', counted, gone, 0.05);
+    assertAtMost('bytes gone', gone, 127 * mib);
   });
 
   void it('one whose run is under way when coldpgs is stopped gets EINTR, and the exit code is 0', async () => {

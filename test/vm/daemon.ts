@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from './eventually.js';
@@ -20,7 +20,7 @@ export interface DaemonOptions {
 /** Length of a scan period here unless a test says otherwise: as short as it can be set. */
 export const periodMs = 1000;
 
-/** A `coldpgs mount` in a process of its own, with a mount point and a state folder of its own. */
+/** A `coldpgs mount` in processes of its own (supervisor, daemon, guardian), with a mount point and a state folder of its own. */
 export class Daemon {
   readonly mountPoint: string;
   readonly stateFolder: string;
@@ -37,7 +37,9 @@ export class Daemon {
       ...['--state-dir', this.stateFolder, '--log-level', 'debug', '--scan-cpu-percent', '100', ...options],
     ];
     const enter = memcg ? `echo $$ > '${memcg.file('cgroup.procs')}' && ` : '';
+    // A group of its own, so that supervisor and daemon can be killed together.
     this.#process = spawn('sh', ['-c', `${enter}exec coldpgs "$@"`, 'sh', ...args], {
+      detached: true,
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#process.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#log += text));
@@ -66,8 +68,9 @@ export class Daemon {
     return new Daemon(options);
   }
 
-  get pid(): number {
-    return this.#process.pid ?? 0;
+  /** The process that serves, not its supervisor. */
+  get servingPid(): number {
+    return parseInt(readFileSync(join(this.stateFolder, 'daemon'), 'utf8'), 10);
   }
 
   get hasEnded(): boolean {
@@ -132,8 +135,10 @@ export class Daemon {
     );
   }
 
+  /** SIGKILL goes to supervisor and daemon at once; every other signal to the supervisor, as from a service manager or a terminal. */
   kill(signal: NodeJS.Signals): void {
-    this.#process.kill(signal);
+    if (signal === 'SIGKILL') process.kill(-(this.#process.pid ?? 0), signal);
+    else this.#process.kill(signal);
   }
 
   /** Ends it with a signal; resolves to its exit code, or the signal if that ended it. */
@@ -155,7 +160,7 @@ export class Daemon {
     }
     await eventually(
       'the guardian to settle the loans',
-      () => !existsSync(join(this.stateFolder, `loans.${this.pid}`)),
+      () => !readdirSync(this.stateFolder).some((name) => name.startsWith('loans.')),
     );
     for (const folder of [this.mountPoint, this.stateFolder]) rmSync(folder, { recursive: true, force: true });
   }

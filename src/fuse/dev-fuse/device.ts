@@ -1,9 +1,15 @@
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import { connect, Socket } from 'node:net';
 import { ColdpgsError, systemErrno } from '../../errors.js';
 
 /** Room for one request: the longest is a write of MOST_WRITE_BYTES, and names have at most 1 KiB. */
 const READ_BUFFER_BYTES = 64 * 1024;
+
+/** Requests answered in one turn of the event loop, before everything else has its turn. */
+const REQUESTS_A_TURN = 64;
+
+/** Turns of the event loop with one request each after no further one was found. */
+const TURNS_AFTER_NOTHING = 64;
 
 /** Node's handle of a pipe: the one kind that it reads from any descriptor that can be polled. It has no public name. */
 interface Pipe {
@@ -24,6 +30,7 @@ export interface DeviceListener {
 export class FuseDevice {
   #socket: Socket | undefined;
   #closed = false;
+  #turnsWithoutReadingOn = 0;
 
   private constructor(
     /** To be handed to the mount command and to the supervisor. */
@@ -52,6 +59,7 @@ export class FuseDevice {
         buffer,
         callback: (length: number) => {
           onRequest(buffer, length);
+          this.#readOn(buffer, onRequest);
           return true;
         },
       },
@@ -79,6 +87,34 @@ export class FuseDevice {
       return undefined;
     } catch (refusal) {
       return systemErrno(refusal) ?? 'EIO';
+    }
+  }
+
+  /**
+   * Reads what came while the last request was answered: a client that has its answer often asks the next thing at once. It saves a turn of the event
+   * loop, an eighth of a pread; finding nothing costs more than that, so then the next requests come through the event loop only.
+   */
+  #readOn(buffer: Buffer, onRequest: DeviceListener['onRequest']): void {
+    if (this.#turnsWithoutReadingOn > 0) {
+      this.#turnsWithoutReadingOn--;
+      return;
+    }
+    for (let request = 0; request < REQUESTS_A_TURN && !this.#closed; request++) {
+      const length = this.#readNow(buffer);
+      if (length === undefined) {
+        this.#turnsWithoutReadingOn = TURNS_AFTER_NOTHING;
+        return;
+      }
+      onRequest(buffer, length);
+    }
+  }
+
+  /** Undefined when nothing is there, or the mount has gone, which the event loop finds as well. */
+  #readNow(buffer: Buffer): number | undefined {
+    try {
+      return readSync(this.descriptor, buffer);
+    } catch {
+      return undefined;
     }
   }
 

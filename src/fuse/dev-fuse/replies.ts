@@ -19,6 +19,12 @@ import type { FileHandle, Header } from './requests.js';
 /** The most bytes of one read: 32 pages, more the kernel does not ask for unless it is told that it may (FUSE_MAX_PAGES). */
 export const MOST_READ_BYTES = 32 * 4096;
 
+/**
+ * Requests that nobody waits for, in the queue at a time. All the kernel allows: RELEASE is one, and were it held back (usually to 12), files would be
+ * opened faster than they are closed under the load of many clients.
+ */
+const MOST_BACKGROUND = 0xffff;
+
 /** An entry as LOOKUP and READDIRPLUS tell of it. */
 export interface Entry {
   readonly nodeId: number;
@@ -43,8 +49,8 @@ export class ReplyBuffer {
     this.#u32(at + fuse_init_out.major, FUSE_KERNEL_VERSION);
     this.#u32(at + fuse_init_out.minor, minor);
     this.#u32(at + fuse_init_out.flags, flags);
-    this.#bytes.writeUInt16LE(12, at + fuse_init_out.max_background);
-    this.#bytes.writeUInt16LE(9, at + fuse_init_out.congestion_threshold);
+    this.#bytes.writeUInt16LE(MOST_BACKGROUND, at + fuse_init_out.max_background);
+    this.#bytes.writeUInt16LE(MOST_BACKGROUND, at + fuse_init_out.congestion_threshold);
     this.#u32(at + fuse_init_out.max_write, mostWriteBytes);
     this.#u32(at + fuse_init_out.time_gran, 1);
     return this.#seal(to, fuse_init_out.size);

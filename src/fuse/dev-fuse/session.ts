@@ -6,6 +6,7 @@ import type { Located, Tree } from '../../tree/tree.js';
 import { type Continuity, noContinuity, type WriteOutcome } from './continuity.js';
 import { Directories } from './directories.js';
 import { Nodes } from './nodes.js';
+import { isAskedToStop } from './pending-signals.js';
 import { Pollers, pollEvents } from './pollers.js';
 import * as protocol from './protocol.js';
 import { type Entry, ReplyBuffer } from './replies.js';
@@ -20,10 +21,13 @@ import {
   uniqueOf,
 } from './requests.js';
 
-const { EINTR, EIO, ENOSYS, EPROTO } = constants.errno;
+const { EAGAIN, EINTR, EIO, ENOSYS, EPROTO } = constants.errno;
 
 /** The longest write that arrives whole. What a control file refuses is shorter, so a longer write(2) fails with its first part. */
 const MOST_WRITE_BYTES = 8192;
+
+/** Milliseconds between looks at the signals of a writer that has got some, but none that asks it to stop. */
+const SIGNAL_LOOK_MS = 100;
 
 /** Milliseconds for which the kernel may answer from its memory: of what stays, and of memcgs, which come and go. What is new shows at once. */
 const FIXED_VALID_MS = 1000;
@@ -62,9 +66,11 @@ export class Session {
   readonly #nodes: Nodes;
   readonly #directories: Directories;
   readonly #pollers: Pollers;
-  readonly #writes = new Map<number, AbortController>();
+  readonly #writes = new Map<number, { readonly interrupt: AbortController; readonly threadId: number }>();
   readonly #toldOf = new Set<number>();
   #answered = 0;
+  /** Whether the kernel sends requests again that a process took along when it died. */
+  #canResend = true;
 
   constructor(private readonly options: SessionOptions) {
     this.#tree = options.tree;
@@ -86,16 +92,26 @@ export class Session {
     };
   }
 
-  /** Goes on where an earlier process was killed: the kernel is asked for the requests that that one had read and not answered. False: it cannot. */
+  /**
+   * Goes on where an earlier process was killed: the kernel is asked for the requests that that one had read and not answered. False: it cannot, and
+   * these have got EIO (writes that had ended: what they ended with).
+   */
   resume(): boolean {
     this.#pollers.wakeInherited();
-    return this.options.send(this.#replies.notification(protocol.FUSE_NOTIFY_RESEND)) === undefined;
+    this.#askForResend();
+    if (this.#canResend) return true;
+    const { inheritedTaken, inheritedWrites } = this.#continuity;
+    if (inheritedTaken !== undefined && !inheritedWrites.has(inheritedTaken))
+      this.#status(headerOf(inheritedTaken), EIO);
+    for (const [unique, outcome] of inheritedWrites) this.#answerWrite(headerOf(unique), outcome);
+    return false;
   }
 
   /** Takes the first `length` bytes of the buffer as one request. Never throws; what is needed of the buffer later is copied. */
   handle(buffer: Buffer, length: number): void {
     const header = decodeHeader(buffer, length);
     if (header === undefined) return this.#log.warn({ length }, 'a FUSE request without a header: nobody to answer');
+    if (!this.#canResend && expectsReply(header)) this.#continuity.taken(uniqueOf(header.uniqueLow, header.uniqueHigh));
     try {
       this.#answer(header, decodeRequest(header, buffer, length));
     } catch (thrown) {
@@ -150,7 +166,7 @@ export class Session {
         });
       case 'interrupt':
         // Only writes can still be under way; of those that have ended the kernel knows by now.
-        return this.#writes.get(request.of)?.abort();
+        return this.#interrupt(header, request.of);
       case 'statfs':
         return this.#send(header, this.#replies.statfs(header));
       case 'create':
@@ -194,7 +210,13 @@ export class Session {
     // A kernel of a later major version asks again, with ours.
     const spoken = Math.min(minor, protocol.FUSE_KERNEL_MINOR_VERSION);
     this.#send(header, this.#replies.init(header, spoken, flags & WANTED_FLAGS, MOST_WRITE_BYTES));
-    if (major === protocol.FUSE_KERNEL_VERSION) this.options.onReady?.();
+    if (major !== protocol.FUSE_KERNEL_VERSION) return;
+    this.#askForResend();
+    this.options.onReady?.();
+  }
+
+  #askForResend(): void {
+    this.#canResend = this.options.send(this.#replies.notification(protocol.FUSE_NOTIFY_RESEND)) === undefined;
   }
 
   #lookup(header: Header, name: string): Uint8Array {
@@ -244,13 +266,14 @@ export class Session {
 
   #write(header: Header, { low, high, bytes, flags }: Extract<Request, { op: 'write' }>): void {
     const unique = uniqueOf(header.uniqueLow, header.uniqueHigh);
-    const outcome = isResent(header) ? this.#continuity.outcomeOf(unique) : undefined;
+    const outcome = isResent(header) ? this.#continuity.inheritedWrites.get(unique) : undefined;
     if (outcome !== undefined) return this.#answerWrite(header, outcome);
+    if (!this.#canResend) this.#continuity.waiting(unique);
     const { uid, gid, pid } = header;
     const writer = { uid, gid, pid, text: shown(bytes) };
     const path = this.#pathOf(header);
     const interrupt = new AbortController();
-    this.#writes.set(unique, interrupt);
+    this.#writes.set(unique, { interrupt, threadId: pid });
     const ended = (outcome: WriteOutcome): void => {
       this.#writes.delete(unique);
       this.#continuity.ended(unique, outcome);
@@ -276,9 +299,21 @@ export class Session {
     return this.#tree.write(this.#handleOf(header, handle, flags), bytes, options);
   }
 
+  /** The kernel tells of the first signal of a writer only, whatever it is, unless it is asked to tell again. */
+  #interrupt(header: Header, unique: number): void {
+    const write = this.#writes.get(unique);
+    if (write === undefined) return;
+    if (isAskedToStop(write.threadId)) return write.interrupt.abort();
+    const askAgain = (): void => {
+      if (this.#writes.has(unique)) this.#status(header, EAGAIN);
+    };
+    setTimeout(askAgain, SIGNAL_LOOK_MS).unref();
+  }
+
   /** A write whose effect was cut off by the end of an earlier process ends like one that was interrupted: what is done is counted. */
   #answerWrite(header: Header, outcome: WriteOutcome): void {
     if (outcome === 'begun') this.#status(header, EINTR);
+    else if (outcome === 'waiting') this.#status(header, EIO);
     else if ('errno' in outcome) this.#status(header, outcome.errno);
     else this.#send(header, this.#replies.written(header, outcome.count));
     this.#continuity.answered(uniqueOf(header.uniqueLow, header.uniqueHigh));
@@ -321,7 +356,7 @@ export class Session {
   #send(header: Header, reply: Uint8Array): void {
     this.#answered++;
     const refusal = this.options.send(reply);
-    // ENOENT: the client was killed and nobody waits for the answer.
+    // ENOENT: nobody waits for the answer (any more).
     if (refusal !== undefined && refusal !== 'ENOENT')
       this.#log.error({ opcode: header.opcode, refusal }, 'the kernel did not take a FUSE reply');
   }
@@ -330,6 +365,12 @@ export class Session {
 function expectsReply({ opcode }: Header): boolean {
   const { FUSE_FORGET, FUSE_BATCH_FORGET, FUSE_INTERRUPT } = protocol.opcode;
   return opcode !== FUSE_FORGET && opcode !== FUSE_BATCH_FORGET && opcode !== FUSE_INTERRUPT;
+}
+
+/** Enough of a header to answer a request that an earlier process had read. */
+function headerOf(unique: number): Header {
+  const uniqueHigh = Math.floor(unique / 2 ** 32);
+  return { opcode: 0, uniqueLow: unique % 2 ** 32, uniqueHigh, nodeId: 0, uid: 0, gid: 0, pid: 0 };
 }
 
 function refuse(errno: 'EPERM' | 'EACCES'): never {

@@ -21,7 +21,7 @@ const INIT_PATIENCE = 5_000;
 
 export interface DevFuseOptions extends TransportOptions {
   /** A descriptor of /dev/fuse that another process holds as well: opened only, or with the mount that an earlier process served. */
-  readonly device?: { readonly descriptor: number; readonly isMounted: boolean };
+  readonly device?: { readonly descriptor: number; readonly mountedAt?: string | undefined };
   readonly continuity?: Continuity;
 }
 
@@ -42,7 +42,7 @@ export class DevFuseTransport implements FuseTransport {
     private readonly tree: Tree,
     private readonly options: DevFuseOptions,
   ) {
-    this.#mountPoint = resolve(options.mountPoint);
+    this.#mountPoint = options.device?.mountedAt ?? resolve(options.mountPoint);
     const { log, continuity } = options;
     this.#session = new Session({
       tree,
@@ -59,7 +59,8 @@ export class DevFuseTransport implements FuseTransport {
   }
 
   mount(): Promise<void> {
-    this.#mounting ??= this.options.device?.isMounted ? this.#goOn(this.options.device.descriptor) : this.#mount();
+    const { device } = this.options;
+    this.#mounting ??= device?.mountedAt === undefined ? this.#mount() : this.#goOn(device.descriptor);
     return this.#mounting;
   }
 
@@ -68,12 +69,16 @@ export class DevFuseTransport implements FuseTransport {
     return this.#unmounting;
   }
 
-  /** Takes no more requests; those that were read are answered, writes within `patienceMs` or as interrupted. The mount stays, for another process. */
-  async leave(patienceMs: number): Promise<void> {
+  get canHandOver(): boolean {
+    return this.options.device !== undefined;
+  }
+
+  async handOver(patienceMs: number): Promise<void> {
     this.#watch?.stop();
     this.#device?.pause();
     await Promise.race([this.tree.settled(), sleep(patienceMs, undefined, { ref: false })]);
     await Promise.race([this.tree.close(), sleep(WRITES_PATIENCE, undefined, { ref: false })]);
+    this.#device?.close();
   }
 
   gauges(): Record<string, number> {

@@ -3,6 +3,9 @@ import type { Kernel } from '../kernel.js';
 import { parseKernelRelease } from '../kernel-release.js';
 import { parseSwaps } from '../swaps.js';
 import { fromText } from '../text.js';
+import { LinuxDamon } from './damon.js';
+import { LinuxIdlePages } from './idle-pages.js';
+import { LinuxPageFrames } from './page-frames.js';
 import { findCapabilities, hasAnonOnlyEviction } from './capabilities.js';
 import { readPieces, readText, readTextSync, writeText } from './kernel-file.js';
 import { LinuxCompaction } from './compaction.js';
@@ -50,5 +53,8 @@ export function createLinuxKernel(roots: Partial<KernelRoots> = {}): Kernel {
     settings: new LinuxSettings(files),
     pressure: findPressure(paths, hierarchy),
     compaction: new LinuxCompaction(paths),
+    pageFrames: new LinuxPageFrames(paths),
+    idlePages: new LinuxIdlePages(paths),
+    damon: new LinuxDamon(paths, release),
   };
 }

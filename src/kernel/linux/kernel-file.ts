@@ -1,5 +1,5 @@
 /** Files of the kernel as text of one character a byte. Errors are Node's own, with their errno in `code`. */
-import { closeSync, constants, openSync, read, readFileSync, write, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, read, readFileSync, readSync, write, writeSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { systemErrno } from '../../errors.js';
@@ -8,7 +8,13 @@ import { systemErrno } from '../../errors.js';
 const PIECE_BYTES = 64 * 1024;
 
 const readPiece = promisify(read);
-const writePiece = promisify(write) as (descriptor: number, bytes: Buffer) => Promise<{ bytesWritten: number }>;
+const writePiece = promisify(write) as (
+  descriptor: number,
+  bytes: Uint8Array,
+  offset?: number,
+  length?: number,
+  position?: number,
+) => Promise<{ bytesWritten: number }>;
 
 /** A path of one character a byte as the bytes that system calls take. */
 export function pathBytes(path: string): Buffer {
@@ -68,6 +74,52 @@ export async function writeText(file: string, text: string): Promise<void> {
   const descriptor = openSync(pathBytes(file), constants.O_WRONLY);
   try {
     await writePiece(descriptor, Buffer.from(text, 'latin1'));
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/**
+ * Fills `into` from a place in a file, in a thread of its own: the kernel may hand out a piece at a time. Answers the bytes read, fewer at
+ * the end of the file.
+ */
+export async function readBytesAt(file: string, into: Uint8Array, position: number): Promise<number> {
+  const descriptor = openSync(pathBytes(file), constants.O_RDONLY);
+  try {
+    let filled = 0;
+    while (filled < into.length) {
+      const { bytesRead } = await readPiece(descriptor, into, filled, into.length - filled, position + filled);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    return filled;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** A file that stays open, for reads that are many and short: what takes the kernel less time than opening the file, or handing it to a thread. */
+export class OpenKernelFile {
+  #descriptor: number | undefined;
+
+  constructor(private readonly file: string) {}
+
+  /** As {@link readBytesAt}, before anything else goes on, and as much as the kernel hands out at once. */
+  readAt(into: Uint8Array, position: number): number {
+    this.#descriptor ??= openSync(pathBytes(this.file), constants.O_RDONLY);
+    return readSync(this.#descriptor, into, 0, into.length, position);
+  }
+}
+
+/** Writes `bytes` at a place in a file, in a thread of its own. */
+export async function writeBytesAt(file: string, bytes: Uint8Array, position: number): Promise<void> {
+  const descriptor = openSync(pathBytes(file), constants.O_WRONLY);
+  try {
+    let written = 0;
+    while (written < bytes.length) {
+      const { bytesWritten } = await writePiece(descriptor, bytes, written, bytes.length - written, position + written);
+      written += bytesWritten;
+    }
   } finally {
     closeSync(descriptor);
   }

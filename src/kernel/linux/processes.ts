@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { systemErrno } from '../../errors.js';
 import type { ProcessInterface } from '../kernel.js';
 import { PAGEMAP_ENTRY_BYTES, swappedRangesIn, type AddressRange } from '../pagemap.js';
-import { SwappedMappingParser } from '../smaps.js';
+import { ReferencedFileParser, SwappedMappingParser } from '../smaps.js';
 import { openFile, readPieces } from './kernel-file.js';
 import type { KernelPaths } from './paths.js';
 import { isGone, kernelRefused } from './refusal.js';
@@ -27,6 +27,16 @@ export class LinuxProcesses implements ProcessInterface {
     } catch (error) {
       if (!isGone(error)) throw kernelRefused(`Cannot see what of process ${pid} is swapped out.`, error);
     }
+  }
+
+  async referencedFileBytes(pid: number): Promise<number> {
+    const parser = new ReferencedFileParser();
+    try {
+      for await (const piece of readPieces(this.paths.smaps(pid))) parser.push(piece);
+    } catch (error) {
+      if (!isGone(error)) throw kernelRefused(`Cannot see what process ${pid} uses of page cache.`, error);
+    }
+    return parser.end();
   }
 
   async populate(pid: number, range: AddressRange): Promise<number> {

@@ -7,6 +7,8 @@ import { SimulatedLruGen, type LruGenHooks } from './lru-gen.js';
 import type { SimulatedMemcg } from './memcg.js';
 import { SimulatedMemcgs } from './memcgs.js';
 import { SimulatedMemory, SimulatedSwap } from './memory.js';
+import { noDamon, noIdlePages } from './no-such-interface.js';
+import { SimulatedPageFrames } from './page-frames.js';
 import { PageSet, type PageSetNature } from './page-set.js';
 import { SimulatedPressure } from './psi.js';
 import { SimulatedProcesses } from './processes.js';
@@ -51,6 +53,9 @@ export class SimulatedMachine {
       settings: this.settings,
       pressure: new SimulatedPressure(world, this.#faults, options.pressureScope ?? 'memcg'),
       compaction: this.#compaction,
+      pageFrames: new SimulatedPageFrames(world),
+      idlePages: noIdlePages,
+      damon: noDamon,
     };
     this.memcg(own);
   }

@@ -33,6 +33,11 @@ export class SimulatedProcesses implements ProcessInterface {
     }
   }
 
+  /** Page cache of the model belongs to no process. */
+  referencedFileBytes(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
   /** Stops before memory.max would be broken, and notes that a real kernel would have killed (World.oomKills). */
   async populate(pid: number, range: AddressRange): Promise<number> {
     this.faults.meet('populate');

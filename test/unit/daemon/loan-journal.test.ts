@@ -68,7 +68,7 @@ void t.test('the next start gives back what earlier daemons had borrowed when th
   const { files, settings, said, log } = machine({ [swapMax]: '0', '/other': 'Y' });
   new FileLoanJournal(stateDir, 11).write([{ file: swapMax, value: 'max' }]);
   new FileLoanJournal(stateDir, 12).write([{ file: '/other', value: 'N' }]);
-  settleOldLoans(stateDir, settings, log);
+  await settleOldLoans(stateDir, settings, log);
   t.same(Object.fromEntries(files), { [swapMax]: 'max', '/other': 'N' });
   t.same(readdirSync(stateDir.path), ['daemon']);
   t.equal(said.filter((line) => line.includes('gave back')).length, 2);
@@ -84,7 +84,7 @@ void t.test(
       { file: '/busy', value: 'max' },
       { file: '/other', value: 'N' },
     ]);
-    settleOldLoans(stateDir, settings, log);
+    await settleOldLoans(stateDir, settings, log);
     t.same(Object.fromEntries(files), { '/busy': '0', '/other': 'N' });
     t.match(
       said.filter((line) => line.includes('cannot give back')),
@@ -98,8 +98,21 @@ void t.test('a guardian that was interrupted leaves its list to the next start',
   const stateDir = claimed(t);
   writeFileSync(stateDir.file('loans.11.settled'), `max\t${swapMax}\n`);
   const { files, settings, log } = machine({ [swapMax]: '0' });
-  settleOldLoans(stateDir, settings, log);
+  await settleOldLoans(stateDir, settings, log);
   t.equal(files.get(swapMax), 'max');
+});
+
+void t.test('a guardian that is at work is waited for, and what it gave back is not given back again', async (t) => {
+  const stateDir = claimed(t);
+  writeFileSync(stateDir.file('loans.11.settled'), `max\t${swapMax}\n`);
+  const { files, settings, said, log } = machine({ [swapMax]: '0' });
+  const settling = settleOldLoans(stateDir, settings, log);
+  await sleep(100);
+  t.equal(files.get(swapMax), '0', 'it is the guardian’s');
+  rmSync(stateDir.file('loans.11.settled'));
+  await settling;
+  t.equal(files.get(swapMax), '0');
+  t.same(said, []);
 });
 
 void t.test('the guardian', async (t) => {

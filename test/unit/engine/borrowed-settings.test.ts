@@ -57,8 +57,8 @@ void t.test('different files are different loans', async (t) => {
   const giveBackA = borrowed.borrow('a', '0');
   borrowed.borrow('b', '1');
   t.same(journal.loans, [
-    { file: 'a', value: 'max' },
     { file: 'b', value: 'max' },
+    { file: 'a', value: 'max' },
   ]);
   giveBackA();
   t.same(Object.fromEntries(files), { a: 'max', b: '1' });
@@ -135,4 +135,18 @@ void t.test('giveBackAll gives back what it can, however often it is borrowed, a
   refusing.clear();
   t.same(borrowed.giveBackAll(), []);
   t.same(journal.loans, []);
+});
+
+void t.test('gives all back the latest first: a setting may exist only while another is borrowed', async (t) => {
+  const written: string[] = [];
+  const settings: SettingInterface = {
+    memcgFile: () => undefined,
+    read: () => 'off',
+    write: (file, value) => void written.push(`${file} ${value}`),
+  };
+  const borrowed = new BorrowedSettings(settings, { write: () => undefined });
+  borrowed.borrow('nr_kdamonds', '1');
+  borrowed.borrow('kdamonds/0/state', 'on');
+  borrowed.giveBackAll();
+  t.same(written.slice(2), ['kdamonds/0/state off', 'nr_kdamonds off']);
 });

@@ -78,3 +78,20 @@ void t.test('memcgs that are gone are forgotten', async (t) => {
     [app],
   );
 });
+
+void t.test('who listens to a memcg is told of every change of it and of what is below it', async (t) => {
+  const ledger = new Ledger();
+  const told: string[] = [];
+  const stop = ledger.onChange(pod, () => told.push('pod'));
+  ledger.onChange(root, () => told.push('root'));
+  ledger.add(app, { 'anon swap out': 4096 });
+  t.same(told.splice(0), ['pod', 'root']);
+  ledger.add(podium, { 'anon swap out': 4096 });
+  t.same(told.splice(0), ['root'], 'a name that only begins the same is another one');
+  ledger.reset(app);
+  ledger.reset(app);
+  t.same(told.splice(0), ['pod', 'root'], 'what is zero already does not change');
+  stop();
+  ledger.add(pod, { 'anon swap out': 4096 });
+  t.same(told, ['root']);
+});

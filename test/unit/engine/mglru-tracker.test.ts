@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import t from 'tap';
 import { agePeriodsOf, columnOf, defaultBuckets } from '../../../src/engine/histogram.js';
 import { MglruTracker } from '../../../src/engine/mglru-tracker.js';
-import type { IdleCohort, SeenMemcg } from '../../../src/engine/tracker.js';
+import type { IdleCohort, ReadWitness, SeenMemcg } from '../../../src/engine/tracker.js';
+import { ColdpgsError } from '../../../src/errors.js';
 import type { LruGenMemcg } from '../../../src/kernel/lru-gen.js';
 import type { PageSet } from '../../../src/kernel/simulated/page-set.js';
 import { never, pages, periodMs, type World, world, type WorldOptions } from './world.js';
@@ -159,7 +160,7 @@ void t.test('a clock that goes backwards makes nothing negative, and nothing old
     return listed ? [{ memcg: it.at('/test'), listed }] : [];
   };
   for (const atMs of [100_000, 110_000, 20_000, 0, 111_000]) {
-    await tracker.observe(await seen(), atMs, never());
+    await tracker.observe(await seen(), atMs);
     const cohorts = tracker.cohorts(it.at('/test'));
     t.ok(cohorts.every((one) => one.pages > 0 && one.idleAtLeastMs >= 0 && one.idleAtMostMs >= one.idleAtLeastMs));
     t.equal(pagesIn(cohorts, 'anon') + pagesIn(cohorts, 'file'), pages(16));
@@ -309,3 +310,35 @@ void t.test(
     t.ok(right >= 0.95 * all, `${((100 * right) / all).toFixed(1)} %`);
   },
 );
+
+void t.test(
+  'page cache in use through read(2) is as young as its witness has it; agings alone call it cold',
+  async (t) => {
+    for (const witnessed of [true, false]) {
+      const it = await world();
+      if (witnessed) await it.engine.start();
+      it.machine.file('/test', { mib: 16, touchedEveryMs: 1000 });
+      it.machine.file('/test', { mib: 16 });
+      it.machine.anon('/test', { mib: 4 });
+      await it.periods(12);
+      const cohorts = it.engine.tracker.cohorts(it.at('/test'));
+      const young = cohorts.filter(({ type, idleAtLeastMs }) => type === 'file' && idleAtLeastMs === 0);
+      const total = pagesIn(cohorts, 'file');
+      t.equal(total, pages(32), 'the total stays');
+      t.equal(pagesIn(young, 'file'), witnessed ? pages(16) : 0);
+      t.equal(it.engine.watching().readWitness, witnessed ? 'kpageflags' : undefined);
+    }
+  },
+);
+
+void t.test('does without its witness where the kernel has no page flags', async (t) => {
+  const witness = {
+    name: 'kpageflags',
+    start: () => Promise.reject(new ColdpgsError('TRACKER_UNAVAILABLE', 'EOPNOTSUPP', 'No /proc/kpageflags.')),
+  } as unknown as ReadWitness;
+  const tracker = new MglruTracker(() => periodMs, witness);
+  await tracker.start();
+  t.equal(tracker.readWitness, undefined);
+  await tracker.beforeAgings(0, never());
+  await tracker.stop();
+});

@@ -452,3 +452,18 @@ void t.test('a listing that fails leaves what was shown', async (t) => {
   await it.world.clock.advance(9_000);
   t.equal(sumOf(row(it, '/test', 'cfei')), 8);
 });
+
+void t.test('who waits for news is told of each look, and of each reset', async (t) => {
+  const it = await watching();
+  it.world.machine.memcg('/app');
+  const file = it.file(statsPath('/app'));
+  let told = 0;
+  const stop = file.onChange?.(() => void told++);
+  await it.write(statsPath('/app'), '1,2');
+  t.equal(told, 1);
+  await it.write(path('use_hierarchy'), '1');
+  t.equal(told, 2);
+  stop?.();
+  await it.write(statsPath('/app'), '1,3');
+  t.equal(told, 2);
+});

@@ -144,6 +144,7 @@ zswap: on
 psi: true
 nodes: 0
 tracker: mglru
+read_witness: none: page cache used through read(2) only may look idle
 scan_stretch: 1.00
 scan_cpu_percent_used: not known yet
 `,

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import t from 'tap';
-import { SwappedMappingParser } from '../../../src/kernel/smaps.js';
+import { ReferencedFileParser, SwappedMappingParser } from '../../../src/kernel/smaps.js';
 import type { AddressRange } from '../../../src/kernel/pagemap.js';
 import { anyBytes, damaged, hasOnlyCounts, pieces } from './arbitrary-text.js';
 import { captured, CAPTURED_KERNELS } from './fixtures.js';
@@ -67,3 +67,58 @@ void t.test('never throws, and gives ranges only, whatever the text', async () =
     }),
   );
 });
+
+void t.test(
+  'used page cache: what of mappings of files page tables show as used, its part of what is shared',
+  async (t) => {
+    const mapping = (line: string, sizes: Record<string, number>): string =>
+      `${line}\n${Object.entries(sizes)
+        .map(([name, kib]) => `${name}: ${kib} kB\n`)
+        .join('')}VmFlags: rd mr\n`;
+    const text = [
+      mapping('7f00-7f80 r--s 00000000 fe:00 1234                       /srv/data', {
+        Rss: 100,
+        Pss: 100,
+        Referenced: 60,
+        Anonymous: 0,
+      }),
+      mapping('7f80-7fc0 r-xp 00000000 fe:00 77                         /usr/lib/libc.so.6', {
+        Rss: 80,
+        Pss: 20,
+        Referenced: 80,
+        Anonymous: 0,
+      }),
+      mapping('8000-8010 rw-p 00000000 fe:00 1235                       /srv/private', {
+        Rss: 40,
+        Pss: 40,
+        Referenced: 40,
+        Anonymous: 30,
+      }),
+      mapping('8010-8020 rw-p 00000000 00:00 0                          [heap]', {
+        Rss: 500,
+        Pss: 500,
+        Referenced: 500,
+        Anonymous: 500,
+      }),
+      mapping('8020-8030 rw-s 00000000 00:01 9                          /memfd:shared (deleted)', {
+        Rss: 70,
+        Pss: 70,
+        Referenced: 70,
+        Anonymous: 0,
+      }),
+    ].join('');
+    const parser = new ReferencedFileParser();
+    for (let at = 0; at < text.length; at += 33) parser.push(text.slice(at, at + 33));
+    t.equal(parser.end(), (60 + 20 + 10) * 1024);
+  },
+);
+
+for (const kernel of CAPTURED_KERNELS)
+  void t.test(`used page cache: no more than ${kernel} has of it in the mapping`, async (t) => {
+    const text = captured(kernel, 'smaps');
+    const parser = new ReferencedFileParser();
+    parser.push(text);
+    const bytes = parser.end();
+    const most = [...text.matchAll(/^Pss: +(\d+) kB$/gm)].reduce((sum, [, kib]) => sum + Number(kib) * 1024, 0);
+    t.ok(bytes > 0 && bytes < most, `${bytes} of ${most} bytes`);
+  });

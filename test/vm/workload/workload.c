@@ -9,8 +9,8 @@
  *     holes:256:0                 anonymous memory of which every second page was given back: it leaves what is free in single pages
  *
  * Files must exist and be as large as the set. Prints "ready PID" when every set is in memory. On SIGUSR1 prints for each set
- *   TYPE MIB EVERY_MS resident PAGES lost PAGES gap MS busy US rounds N
- * and then "end". `lost` counts the pages that were found missing when a set was about to be touched; `gap` is the longest
+ *   TYPE MIB EVERY_MS resident PAGES lost PAGES gap MS idle MS busy US rounds N
+ * and then "end". `idle` is the time since the last use of the set began. `lost` counts the pages that were found missing when a set was about to be touched; `gap` is the longest
  * time since the last report that a page of the set may have gone untouched; `busy` and `rounds` are the time spent touching the set
  * since then, and how often it was. Ends on SIGTERM.
  */
@@ -156,8 +156,9 @@ static void touch_again(struct set *set)
 static void report(void)
 {
 	for (struct set *set = sets; set < sets + set_count; set++) {
-		printf("%s %zu %ld resident %zu lost %zu gap %ld busy %ld rounds %zu\n", set->type, set->mib, set->every_ms,
-		       set->pages - missing(set, 0, set->pages), set->lost, set->gap_ms, set->busy_us, set->rounds);
+		printf("%s %zu %ld resident %zu lost %zu gap %ld idle %ld busy %ld rounds %zu\n", set->type, set->mib, set->every_ms,
+		       set->pages - missing(set, 0, set->pages), set->lost, set->gap_ms,
+		       now_ms() - set->touched_ms, set->busy_us, set->rounds);
 		set->gap_ms = set->busy_us = 0;
 		set->rounds = 0;
 	}

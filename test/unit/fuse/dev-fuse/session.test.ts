@@ -65,6 +65,7 @@ void t.test('INIT agrees on a version and on what is wanted of what the kernel h
   t.same([body.readUInt32LE(0), body.readUInt32LE(4)], [7, 40], 'the lower of the two');
   t.equal(body.readUInt32LE(12), (1 << 3) | (1 << 5) | (1 << 13) | (1 << 14) | (1 << 18));
   t.ok(body.readUInt32LE(20) > 4096, 'a write that is too long arrives as one');
+  t.equal(body.readUInt16LE(16), 0xffff, 'no RELEASE is held back: files would be opened faster than they are closed');
   const old = kernel.answer(opcode.FUSE_INIT, { body: fields([32, 7], [32, 30], [32, 0], [32, 0]) });
   t.equal(old.error, -EPROTO);
 });
@@ -257,7 +258,7 @@ function after(outcomes: Record<number, WriteOutcome>) {
     ...noContinuity,
     incarnation: 1,
     inheritedPollers: [42],
-    outcomeOf: (unique: number) => outcomes[unique],
+    inheritedWrites: new Map(Object.entries(outcomes).map(([unique, outcome]) => [Number(unique), outcome])),
     begun: (unique: number) => void told.push(`begun ${unique}`),
     ended: (unique: number, outcome: WriteOutcome) => void told.push(`ended ${unique} ${JSON.stringify(outcome)}`),
     answered: (unique: number) => void told.push(`answered ${unique}`),

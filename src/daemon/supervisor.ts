@@ -1,0 +1,149 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, constants, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { defaultRestartPolicy, restartAfter } from './restart-policy.js';
+import { type DaemonMessage, type Supervision, supervisionVariable, type SupervisorMessage } from './supervised.js';
+
+/** Milliseconds that a daemon has to hand its mount over before it is killed. */
+const HAND_OVER_PATIENCE_MS = 15_000;
+
+const DEVICE = 3;
+const CHECKPOINT = 4;
+
+/**
+ * The parent of the daemon: holds the descriptor of /dev/fuse and the checkpoint, so that the mount survives the daemon, and starts the next daemon when one
+ * dies. Imports next to nothing: what it does not load cannot fail, and costs no memory. What it has to say the next daemon writes to the log.
+ */
+export class Supervisor {
+  readonly #device = openDevice();
+  readonly #checkpoint = anonymousFile();
+  readonly #crashesAtMs: number[] = [];
+  #daemon: ChildProcess | undefined;
+  #mountPoint: string | undefined;
+  #incarnation = 0;
+  #handingOver: NodeJS.Timeout | undefined;
+  #meant = false;
+  #end: (code: number) => void = () => undefined;
+
+  /** `command` starts a daemon: a program and its arguments. */
+  constructor(
+    private readonly command: readonly [string, ...string[]],
+    private readonly policy = defaultRestartPolicy,
+  ) {}
+
+  /** Starts the daemon, and starts it anew until one ends because it was meant to, or before it mounted. Resolves with that one's exit code. */
+  run(): Promise<number> {
+    protectFromOom();
+    return new Promise((resolve) => {
+      this.#end = resolve;
+      this.#start({ lastStateOnly: false });
+    });
+  }
+
+  /** Ends the daemon in good order, and with it `run`. */
+  stop(): void {
+    this.#meant = true;
+    if (this.#daemon === undefined) void this.#detach().then(() => this.#end(0));
+    else this.#daemon.kill('SIGTERM');
+  }
+
+  /** Hands SIGHUP on to the daemon, which knows whether it has a configuration to read again; ends where there is none at this moment. */
+  hangUp(): void {
+    if (this.#daemon === undefined) this.stop();
+    else this.#daemon.kill('SIGHUP');
+  }
+
+  /** Replaces the daemon by a new one, with the code that is on disk now; the mount stays. */
+  reload(): void {
+    if (this.#daemon === undefined || this.#mountPoint === undefined || this.#handingOver !== undefined) return;
+    const { pid } = this.#daemon;
+    this.#handingOver = setTimeout(() => pid !== undefined && process.kill(pid, 'SIGKILL'), HAND_OVER_PATIENCE_MS);
+    this.#daemon.send({ kind: 'hand over' } satisfies SupervisorMessage, () => undefined);
+  }
+
+  #start(how: Pick<Supervision, 'lastStateOnly' | 'endOfLast'>): void {
+    const told: Supervision = {
+      ...(this.#device !== undefined && { device: DEVICE }),
+      checkpoint: CHECKPOINT,
+      ...(this.#mountPoint !== undefined && { mountedAt: this.#mountPoint }),
+      incarnation: this.#incarnation++,
+      ...how,
+    };
+    const [program, ...args] = this.command;
+    this.#daemon = spawn(program, args, {
+      env: { ...process.env, [supervisionVariable]: JSON.stringify(told) },
+      stdio: ['inherit', 'inherit', 'inherit', this.#device ?? 'ignore', this.#checkpoint, 'ipc'],
+    });
+    this.#daemon.on('message', (message: DaemonMessage) => this.#heard(message));
+    this.#daemon.on('error', (failure) => this.#ended(`could not be started: ${failure.message}`, 1));
+    this.#daemon.on('exit', (code, signal) => {
+      this.#ended(signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`, code);
+    });
+  }
+
+  #heard(message: DaemonMessage): void {
+    if (message.kind === 'stopping') this.#meant = true;
+    else if (message.survives) this.#mountPoint = message.mountPoint;
+    else if (this.#device !== undefined) closeSync(this.#device);
+  }
+
+  /** `code` is null for a daemon that was ended by a signal. */
+  #ended(how: string, code: number | null): void {
+    if (this.#daemon === undefined) return;
+    this.#daemon = undefined;
+    clearTimeout(this.#handingOver);
+    const handedOver = this.#handingOver !== undefined;
+    this.#handingOver = undefined;
+    // Before it mounted: there is nothing to go on with, and it has said why.
+    if (this.#mountPoint === undefined) return this.#end(code ?? 1);
+    if (this.#meant && code === 0) return this.#end(0);
+    if (this.#meant) return void this.#detach().then(() => this.#end(code ?? 0));
+    if (handedOver) {
+      this.#crashesAtMs.length = 0;
+      return this.#start({ lastStateOnly: false, endOfLast: 'handed the mount over' });
+    }
+    this.#crashesAtMs.push(performance.now());
+    const { delayMs, lastStateOnly } = restartAfter(this.#crashesAtMs, this.policy);
+    setTimeout(() => {
+      if (!this.#meant) this.#start({ lastStateOnly, endOfLast: how });
+    }, delayMs);
+  }
+
+  /** Takes the mount away where no daemon came to it. Through a command: this process must never touch the mount. */
+  #detach(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#mountPoint === undefined) return resolve();
+      const umount = spawn('umount', ['-l', this.#mountPoint], { cwd: '/', stdio: 'ignore' });
+      umount.on('error', () => resolve()).on('exit', () => resolve());
+    });
+  }
+}
+
+/** Without the right to it there is nothing to say here: the daemon says it. */
+function protectFromOom(): void {
+  try {
+    writeFileSync('/proc/self/oom_score_adj', '-1000');
+  } catch {
+    return;
+  }
+}
+
+/** Undefined where it cannot be opened: the daemon says why. */
+function openDevice(): number | undefined {
+  try {
+    return openSync('/dev/fuse', constants.O_RDWR | constants.O_NONBLOCK);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A file that only this process and its daemons can reach, in memory where that is possible. */
+function anonymousFile(): number {
+  const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'coldpgs-'));
+  try {
+    return openSync(join(folder, 'checkpoint'), 'wx+', 0o600);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}

@@ -1,0 +1,75 @@
+import type { PageFrameInterface } from '../kernel/kernel.js';
+import { frameFlag, PageFrames } from '../kernel/page-frames.js';
+import { framesPerBlock } from './frame-sample.js';
+
+/** Of the sampled frames that a run is watched by: those whose page is gone by now, and those of them that were read too lately to go. */
+export interface Losses {
+  readonly gone: number;
+  readonly young: number;
+}
+
+/** A sampled frame that held page cache of the memcg when the run began. */
+export interface WatchedFrame {
+  readonly pfn: number;
+  /** Whether it was read more lately than a page may be that is to go. */
+  readonly young: boolean;
+}
+
+/**
+ * What an eviction takes of the page cache that a witness of reads follows. The order inside a generation means nothing, and pages that
+ * were read once or twice are not spared: only looking at which pages went tells whether they were the cold ones.
+ */
+export class ReadLosses {
+  readonly #blocks = new Map<number, WatchedFrame[]>();
+  readonly youngFrames: number;
+  /** Of all that is watched, 0 to 1. */
+  readonly youngShare: number;
+
+  constructor(
+    private readonly pageFrames: PageFrameInterface,
+    private readonly memcgInode: number,
+    watched: Iterable<WatchedFrame>,
+  ) {
+    let [youngFrames, allFrames] = [0, 0];
+    for (const frame of watched) {
+      const firstPfn = frame.pfn - (frame.pfn % framesPerBlock);
+      const block = this.#blocks.get(firstPfn);
+      if (block) block.push(frame);
+      else this.#blocks.set(firstPfn, [frame]);
+      allFrames++;
+      if (frame.young) youngFrames++;
+    }
+    this.youngFrames = youngFrames;
+    this.youngShare = allFrames === 0 ? 0 : youngFrames / allFrames;
+  }
+
+  /** Since the run began. Throws KERNEL_REFUSED. */
+  async soFar(): Promise<Losses> {
+    const frames = new PageFrames(framesPerBlock);
+    let [gone, young] = [0, 0];
+    for (const [firstPfn, watched] of this.#blocks) {
+      const count = await this.pageFrames.read(firstPfn, frames);
+      for (const frame of watched) {
+        const index = frame.pfn - firstPfn;
+        if (index < count && this.#isThere(frames, index)) continue;
+        gone++;
+        if (frame.young) young++;
+      }
+    }
+    return { gone, young };
+  }
+
+  #isThere(frames: PageFrames, index: number): boolean {
+    const isPageCache = (frames.flagsAt(index) & (frameFlag.lru | frameFlag.swapBacked)) === frameFlag.lru;
+    return isPageCache && frames.memcgAt(index) === this.memcgInode;
+  }
+}
+
+/** Fewer say nothing: chance, or pages that the kernel takes along. */
+const fewestYoung = 3;
+const mostYoungShare = 0.05;
+
+/** Whether an eviction takes page cache that is too young. */
+export function takesTooYoung({ gone, young }: Losses): boolean {
+  return young >= fewestYoung && young > gone * mostYoungShare;
+}

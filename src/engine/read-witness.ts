@@ -1,0 +1,204 @@
+import { ColdpgsError } from '../errors.js';
+import type { Clock } from '../kernel/clock.js';
+import type { Memcg, PageFrameInterface } from '../kernel/kernel.js';
+import type { LruGenMemcg } from '../kernel/lru-gen.js';
+import { frameFlag, PageFrames } from '../kernel/page-frames.js';
+import { type FrameSample, frameSample, framesPerBlock, known, pfnAt, resampled, strideFor } from './frame-sample.js';
+import { Looks, oldestAge } from './looks.js';
+import { ReadLosses, type WatchedFrame } from './read-losses.js';
+import { type ReadBits, readBits } from './read-bits.js';
+import { type ReadPageCache, ReadTally } from './read-page-cache.js';
+import type { ReadWitness, SeenMemcg } from './tracker.js';
+
+export interface WitnessSurroundings {
+  readonly pageFrames: PageFrameInterface;
+  readonly clock: Clock;
+  /** The scan period in milliseconds; 0 is off. */
+  periodMs(): number;
+  /** How much of one core it may take, in percent. */
+  readonly cpuPercent: number;
+}
+
+/** A smaller sample would say nothing, a larger one no more. */
+const fewestFrames = 8 * 1024;
+const mostFrames = 1024 * 1024;
+/** With nothing measured yet: some ten milliseconds' worth. */
+const firstFrames = 64 * 1024;
+/** The sample is halved when it costs so many times its budget, and doubled when it costs as little of it. */
+const tooDear = 1.3;
+const cheap = 0.3;
+/** A look is to be one moment, however large the budget: at most so much of a period, in percent. */
+const mostPercent = 5;
+/** Blocks looked at before others have their turn. */
+const blocksAtOnce = 16;
+/** Looks that follow each other sooner than so many of a period are one. */
+const shortestPause = 0.25;
+
+/** After so many agings any page that is never promoted is in the oldest generation. */
+const agingsToTheOldest = 3;
+
+/**
+ * Page cache that is used through read(2), seen in the flags of page frames. Under MgLRU the first read of a page sets PG_referenced, and
+ * moving it to another generation, which each aging does to what is in the oldest, clears it (folio_mark_accessed in mm/swap.c,
+ * folio_inc_gen in mm/vmscan.c). So a page whose bit is set right before an aging was read since the last one. The flags are only
+ * looked at: nothing is changed, nothing evicted.
+ *
+ * Of a large memory a sample of frames is followed.
+ */
+export class KernelFlagsWitness implements ReadWitness {
+  readonly name = 'kpageflags';
+  readonly #looks = new Looks();
+  readonly #frames = new PageFrames(framesPerBlock);
+  #frameCount = 0;
+  #sample: FrameSample = frameSample(0, 1);
+  #listed = new Map<number, LruGenMemcg>();
+  #tallies = new Map<number, ReadTally>();
+
+  constructor(private readonly surroundings: WitnessSurroundings) {}
+
+  async start(): Promise<void> {
+    const obstacle = await this.surroundings.pageFrames.obstacle();
+    if (obstacle !== undefined)
+      throw new ColdpgsError(
+        'TRACKER_UNAVAILABLE',
+        'EOPNOTSUPP',
+        `Use of page cache through read(2) cannot be seen: ${obstacle}.`,
+      );
+    this.#frameCount = await this.surroundings.pageFrames.count();
+    this.#sample = frameSample(this.#frameCount, strideFor(this.#frameCount, firstFrames));
+  }
+
+  async stop(): Promise<void> {
+    this.forget();
+  }
+
+  forget(): void {
+    this.#looks.forget();
+    this.#sample = frameSample(this.#frameCount, this.#sample.stride);
+    this.#tallies = new Map();
+    this.#listed = new Map();
+  }
+
+  async observe(seen: readonly SeenMemcg[], atMs: number, signal: AbortSignal): Promise<void> {
+    if (seen.length === 0) return;
+    const { latestMs } = this.#looks;
+    if (latestMs !== undefined && atMs - latestMs < this.surroundings.periodMs() * shortestPause) return;
+    this.#looks.add(atMs);
+    const listed = new Map(seen.map((one) => [Number(one.memcg.inode), one.listed]));
+    const bits = new Map<number, ReadBits>();
+    for (const [inode, now] of listed)
+      bits.set(inode, readBits(this.#listed.get(inode), now, this.surroundings.periodMs()));
+    this.#listed = listed;
+    const tallies = new Map<number, ReadTally>();
+    let spentMs = 0;
+    for (let block = 0; block < this.#sample.firstPfns.length; block += blocksAtOnce) {
+      if (signal.aborted) return;
+      const beganMs = this.surroundings.clock.nowMs();
+      await this.#lookAtBlocks(block, bits, tallies);
+      const tookMs = this.surroundings.clock.nowMs() - beganMs;
+      spentMs += tookMs;
+      // Others have their turn for as long as this took.
+      if (tookMs > 0) await this.surroundings.clock.sleep(tookMs, signal);
+    }
+    this.#tallies = tallies;
+    this.#fitSample(spentMs);
+  }
+
+  readPageCache(memcg: Memcg, filePages: number): ReadPageCache | undefined {
+    return this.#tallies.get(Number(memcg.inode))?.inPages(filePages, this.#looks);
+  }
+
+  mappedPages(memcg: Memcg, filePages: number): number | undefined {
+    return this.#tallies.get(Number(memcg.inode))?.mappedPages(filePages);
+  }
+
+  watchReads(memcg: Memcg, idleMs: number): ReadLosses | undefined {
+    const inode = Number(memcg.inode);
+    if (!this.#tallies.has(inode)) return undefined;
+    return new ReadLosses(this.surroundings.pageFrames, inode, this.#watched(inode >>> 0, idleMs));
+  }
+
+  *#watched(owner: number, idleMs: number): Generator<WatchedFrame> {
+    const sample = this.#sample;
+    for (let index = 0; index < sample.known.length; index++) {
+      if (sample.owner[index] !== owner || (sample.known[index]! & known.there) === 0) continue;
+      // A page comes in by its first read; one that was there already when it was first looked at may have come long ago.
+      const isReadKnown = (sample.known[index]! & known.readAgain) !== 0 || sample.arrivalAge[index]! < oldestAge;
+      const young = isReadKnown && this.#looks.idleMs(sample.readAge[index]!).idleAtLeastMs < idleMs;
+      yield { pfn: pfnAt(sample, index), young };
+    }
+  }
+
+  /** Makes the sample as large as its budget allows by what a look took. */
+  #fitSample(spentMs: number): void {
+    const budgetMs = (this.surroundings.periodMs() * Math.min(this.surroundings.cpuPercent, mostPercent)) / 100;
+    const { stride } = this.#sample;
+    const frames = this.#frameCount / stride;
+    if (spentMs > budgetMs * tooDear && frames / 2 >= fewestFrames) this.#resample(stride * 2);
+    else if (spentMs < budgetMs * cheap && stride > 1 && frames * 2 <= mostFrames) this.#resample(stride / 2);
+  }
+
+  #resample(stride: number): void {
+    this.#sample = resampled(this.#sample, this.#frameCount, stride);
+  }
+
+  async #lookAtBlocks(
+    first: number,
+    bits: ReadonlyMap<number, ReadBits>,
+    tallies: Map<number, ReadTally>,
+  ): Promise<void> {
+    const { firstPfns } = this.#sample;
+    for (let block = first; block < Math.min(first + blocksAtOnce, firstPfns.length); block++) {
+      const count = await this.surroundings.pageFrames.read(firstPfns[block] ?? 0, this.#frames);
+      for (let offset = 0; offset < count; offset++)
+        this.#lookAt(block * framesPerBlock + offset, offset, bits, tallies);
+    }
+  }
+
+  #lookAt(index: number, offset: number, bits: ReadonlyMap<number, ReadBits>, tallies: Map<number, ReadTally>): void {
+    const sample = this.#sample;
+    const flags = this.#frames.flagsAt(offset);
+    const owner = this.#frames.memcgAt(offset);
+    const meaning = bits.get(owner);
+    if ((flags & (frameFlag.lru | frameFlag.swapBacked)) !== frameFlag.lru) {
+      sample.known[index] = 0;
+      return;
+    }
+    // Of a memcg that was made since the listing: its turn comes with the next look.
+    if (meaning === undefined) return;
+    let tally = tallies.get(owner);
+    if (!tally) tallies.set(owner, (tally = new ReadTally()));
+    if ((flags & (frameFlag.mapped | frameFlag.unevictable)) !== 0) {
+      sample.known[index] = 0;
+      if ((flags & frameFlag.mapped) !== 0) tally.addMapped();
+      else tally.addOther();
+      return;
+    }
+    follow(sample, index, owner >>> 0, (flags & frameFlag.referenced) !== 0, meaning);
+    if ((sample.known[index]! & known.readAgain) === 0) tally.addOther();
+    else tally.addRead(sample.readAge[index]!, sample.arrivalAge[index]!);
+  }
+}
+
+/** Brings what is known of a frame with unmapped page cache up to the present look. */
+function follow(sample: FrameSample, index: number, owner: number, bitIsSet: boolean, bits: ReadBits): void {
+  const before = sample.known[index]!;
+  const bit = bitIsSet ? known.bitWasSet : 0;
+  if ((before & known.there) === 0 || sample.owner[index] !== owner) {
+    sample.known[index] = known.there | bit;
+    sample.owner[index] = owner;
+    sample.readAge[index] = 0;
+    // What is there when the frame is first looked at may have been there for long.
+    sample.arrivalAge[index] = (before & known.unseen) !== 0 ? oldestAge : 0;
+    return;
+  }
+  if (sample.arrivalAge[index]! < oldestAge) sample.arrivalAge[index]!++;
+  const wasSet = (before & known.bitWasSet) !== 0;
+  // The bit that a page came in with stays while its generation is not the oldest, and says nothing of a second read.
+  const isClearedByAgings = (before & known.readAgain) !== 0 || sample.arrivalAge[index]! > agingsToTheOldest;
+  const isRead = bitIsSet && (!wasSet || (bits === 'fresh' && isClearedByAgings));
+  const isHeld = bitIsSet && wasSet && bits === 'held';
+  if (isRead) sample.readAge[index] = 0;
+  else if (!isHeld && sample.readAge[index]! < oldestAge) sample.readAge[index]!++;
+  sample.known[index] = known.there | bit | (before & known.readAgain) | (isRead ? known.readAgain : 0);
+}

@@ -1,0 +1,95 @@
+import { setImmediate as othersGoOn } from 'node:timers/promises';
+import {
+  attributeWrites,
+  kdamondWrites,
+  schemeWrites,
+  type DamonPlan,
+  type DamonStat,
+  type DamonWrite,
+} from '../damon.js';
+import { parseSystemRam } from '../iomem.js';
+import type { DamonInterface } from '../kernel.js';
+import { isAtLeast, type KernelRelease } from '../kernel-release.js';
+import { readText, readTextIfThere, readTextSync, writeText, writeTextSync } from './kernel-file.js';
+import type { KernelPaths } from './paths.js';
+import { kernelRefused } from './refusal.js';
+
+/** A write takes microseconds; so many of them may go by before others have their turn. */
+const WRITES_AT_A_TIME = 200;
+
+/** DAMON's sysfs files. The only kdamond that is ever written to is the first of a machine that had none. */
+export class LinuxDamon implements DamonInterface {
+  readonly countFile: string;
+  readonly stateFile: string;
+  readonly #kdamond: string;
+
+  constructor(
+    private readonly paths: KernelPaths,
+    private readonly release: KernelRelease,
+  ) {
+    this.countFile = `${paths.damonAdmin}/kdamonds/nr_kdamonds`;
+    this.#kdamond = `${paths.damonAdmin}/kdamonds/0`;
+    this.stateFile = `${this.#kdamond}/state`;
+  }
+
+  async obstacle(): Promise<string | undefined> {
+    const kdamonds = await readTextIfThere(this.countFile);
+    if (kdamonds === undefined) return `this kernel has no ${this.paths.damonAdmin} (CONFIG_DAMON_SYSFS)`;
+    if (!isAtLeast(this.release, 6, 14))
+      return `kernel ${this.release.text} does not count what a filter lets pass (sz_ops_filter_passed, Linux 6.14 or later)`;
+    if (((await readTextIfThere(this.paths.damonStatEnabled)) ?? 'N').trim() === 'Y')
+      return `DAMON_STAT is on and has DAMON for itself: write N to ${this.paths.damonStatEnabled}`;
+    if (Number(kdamonds) !== 0)
+      return `somebody else has a kdamond in ${this.paths.damonAdmin}, which coldpgs does not touch`;
+    if ((await this.#ram()).length === 0) return `${this.paths.iomem} names no RAM`;
+    return undefined;
+  }
+
+  async configure(plan: DamonPlan): Promise<number> {
+    const ram = await this.#ram();
+    await this.#write(kdamondWrites(plan, ram));
+    return ram.reduce((bytes, { start, end }) => bytes + end - start, 0);
+  }
+
+  async replaceSchemes(plan: DamonPlan): Promise<void> {
+    await this.#write([...attributeWrites(plan), ...schemeWrites(plan)]);
+    await this.#command('commit');
+  }
+
+  async stats(schemes: number): Promise<DamonStat[]> {
+    await this.#command('update_schemes_stats');
+    const folder = `${this.#kdamond}/contexts/0/schemes`;
+    try {
+      return Array.from({ length: schemes }, (_, index) => ({
+        triedBytes: Number(readTextSync(`${folder}/${index}/stats/sz_tried`)),
+        passedBytes: Number(readTextSync(`${folder}/${index}/stats/sz_ops_filter_passed`)),
+      }));
+    } catch (refusal) {
+      throw kernelRefused('Cannot read what DAMON has counted.', refusal);
+    }
+  }
+
+  async #ram() {
+    return parseSystemRam(await readText(this.paths.iomem));
+  }
+
+  /** The kdamond answers at its next sample. */
+  async #command(command: string): Promise<void> {
+    try {
+      await writeText(this.stateFile, command);
+    } catch (refusal) {
+      throw kernelRefused(`DAMON refused ${command}.`, refusal);
+    }
+  }
+
+  async #write(writes: readonly DamonWrite[]): Promise<void> {
+    for (const [index, { file, value }] of writes.entries()) {
+      if (index % WRITES_AT_A_TIME === WRITES_AT_A_TIME - 1) await othersGoOn();
+      try {
+        writeTextSync(`${this.#kdamond}/${file}`, value);
+      } catch (refusal) {
+        throw kernelRefused(`Cannot write ${value} to ${this.#kdamond}/${file}.`, refusal);
+      }
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import t from 'tap';
+import { ReadLosses, takesTooYoung } from '../../../src/engine/read-losses.js';
+import { memcgOf, ModelFrames } from './frames-kernel.js';
+import { pages, world } from './world.js';
+
+const memcg = memcgOf('/a', 7n);
+
+void t.test('counts the sampled pages that are gone, and those of them that were read too lately', async (t) => {
+  const frames = new ModelFrames();
+  frames.add(memcg, 'file', 300);
+  const watched = Array.from({ length: 300 }, (_, pfn) => ({ pfn, young: pfn < 100 }));
+  const losses = new ReadLosses(frames.interfaces.pageFrames, 7, watched);
+  t.equal(losses.youngFrames, 100);
+  t.strictSame(await losses.soFar(), { gone: 0, young: 0 });
+  for (const pfn of [0, 1, 150, 151, 152]) frames.pages[pfn] = undefined;
+  t.strictSame(await losses.soFar(), { gone: 5, young: 2 });
+});
+
+void t.test("a frame that holds another memcg's page now has lost its own", async (t) => {
+  const frames = new ModelFrames();
+  frames.add(memcg, 'file', 2);
+  const losses = new ReadLosses(frames.interfaces.pageFrames, 7, [{ pfn: 0, young: true }]);
+  frames.pages[0] = new ModelFrames().add(memcgOf('/b', 8n), 'file', 1)[0];
+  t.strictSame(await losses.soFar(), { gone: 1, young: 1 });
+});
+
+void t.test('a few by chance are none, more are too many', async (t) => {
+  t.equal(takesTooYoung({ gone: 0, young: 0 }), false);
+  t.equal(takesTooYoung({ gone: 2, young: 2 }), false);
+  t.equal(takesTooYoung({ gone: 3, young: 3 }), true);
+  t.equal(takesTooYoung({ gone: 100, young: 5 }), false);
+  t.equal(takesTooYoung({ gone: 100, young: 6 }), true);
+});
+
+void t.test('a run leaves page cache alone that is read within the threshold, and takes what is not', async (t) => {
+  const machine = await world();
+  await machine.engine.start();
+  machine.engine.global.mode = 1;
+  const read = machine.machine.file('/read', { mib: 32, touchedEveryMs: 25_000 });
+  const cold = machine.machine.file('/cold', { mib: 32 });
+  for (const path of ['/read', '/cold']) await machine.letAge(path, 5);
+  for (const path of ['/read', '/cold']) await machine.reclaim(path, 5);
+  t.equal(machine.machine.where(read).memory, pages(32), 'not even a probe');
+  t.match(machine.problems(), [/read: page cache was left alone: 100 % of it was read within 5 periods/]);
+  t.ok(machine.machine.where(cold).memory <= 64, `${machine.machine.where(cold).memory} pages left`);
+});
+
+void t.test('a run on a memcg that has both stops soon after it took what is read', async (t) => {
+  const machine = await world();
+  await machine.engine.start();
+  machine.engine.global.mode = 1;
+  const read = machine.machine.file('/both', { mib: 32, touchedEveryMs: 25_000 });
+  const cold = machine.machine.file('/both', { mib: 32 });
+  await machine.letAge('/both', 5);
+  await machine.reclaim('/both', 5);
+  const lost = pages(32) - machine.machine.where(read).memory;
+  const gone = pages(32) - machine.machine.where(cold).memory;
+  t.ok(lost <= 256 || lost <= gone * 0.15, `${lost} in use and ${gone} cold pages went`);
+  t.match(machine.problems(), [/both: page cache was left alone: \d+ of \d+ evicted pages/]);
+});

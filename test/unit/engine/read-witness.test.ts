@@ -1,0 +1,130 @@
+import t from 'tap';
+import { KernelFlagsWitness } from '../../../src/engine/read-witness.js';
+import type { IdleCohort } from '../../../src/engine/tracker.js';
+import { memcgOf, ModelFrames, type ModelPage, seenMemcg } from './frames-kernel.js';
+import { never } from './world.js';
+
+const periodMs = 1000;
+const memcg = memcgOf('/a', 7n);
+
+class Rounds {
+  readonly frames = new ModelFrames();
+  readonly witness: KernelFlagsWitness;
+  atMs = 0;
+  agings = 0;
+
+  constructor() {
+    const clock = { nowMs: () => 0, sleep: async () => undefined };
+    const { pageFrames } = this.frames.interfaces;
+    this.witness = new KernelFlagsWitness({ pageFrames, clock, periodMs: () => periodMs, cpuPercent: 1 });
+  }
+
+  /** So many rounds: what is hot is read, the witness looks, an aging follows. */
+  async pass(rounds: number, hot: readonly ModelPage[] = [], { aging = true } = {}): Promise<void> {
+    for (let round = 0; round < rounds; round++) {
+      for (const page of hot) page.read();
+      this.atMs += periodMs;
+      await this.witness.observe(
+        [seenMemcg(memcg, { file: this.frames.pages.length }, this.agings)],
+        this.atMs,
+        never(),
+      );
+      if (!aging) continue;
+      this.frames.age();
+      this.agings++;
+    }
+  }
+
+  reads(): Record<string, number> {
+    return byPeriods(this.witness.readPageCache(memcg, this.frames.pages.length)?.byRead ?? []);
+  }
+
+  arrivals(): Record<string, number> {
+    return byPeriods(this.witness.readPageCache(memcg, this.frames.pages.length)?.byArrival ?? []);
+  }
+}
+
+function byPeriods(cohorts: readonly IdleCohort[]): Record<string, number> {
+  return Object.fromEntries(cohorts.map(({ idleAtLeastMs, pages }) => [idleAtLeastMs / periodMs, Math.round(pages)]));
+}
+
+async function started(): Promise<Rounds & { hot: ModelPage[] }> {
+  const rounds = new Rounds();
+  const hot = rounds.frames.add(memcg, 'file', 256);
+  rounds.frames.add(memcg, 'file', 512);
+  await rounds.witness.start();
+  return Object.assign(rounds, { hot });
+}
+
+void t.test('sees which page cache is in use through read(2), and nothing of what is not', async (t) => {
+  const rounds = await started();
+  await rounds.pass(6, rounds.hot);
+  t.strictSame(rounds.reads(), { 0: 256 });
+});
+
+void t.test('tells how long ago the last read was', async (t) => {
+  const rounds = await started();
+  await rounds.pass(3, rounds.hot);
+  await rounds.pass(4);
+  t.strictSame(rounds.reads(), { 4: 256 });
+  await rounds.pass(1, rounds.hot);
+  t.strictSame(rounds.reads(), { 0: 256 });
+});
+
+void t.test('a read by which a page came in is none of its use', async (t) => {
+  const rounds = await started();
+  await rounds.pass(2);
+  const fresh = rounds.frames.add(memcg, 'file', 256);
+  rounds.witness.forget();
+  await rounds.witness.start();
+  await rounds.pass(5);
+  t.strictSame(rounds.reads(), {});
+  for (const page of fresh) page.read();
+  await rounds.pass(3);
+  t.strictSame(rounds.reads(), { 2: 256 });
+});
+
+void t.test('knows when page cache came in that was read again', async (t) => {
+  const rounds = await started();
+  await rounds.pass(2);
+  const place = rounds.frames.pages.splice(0, 256);
+  rounds.frames.pages.unshift(...place.map(() => undefined));
+  await rounds.pass(1);
+  rounds.frames.pages.splice(0, 256, ...rounds.hot);
+  await rounds.pass(4);
+  await rounds.pass(1, rounds.hot);
+  t.strictSame(rounds.reads(), { 0: 256 });
+  t.strictSame(rounds.arrivals(), { 4: 256 });
+});
+
+void t.test('one read after a long time is seen, and so is how long ago it was', async (t) => {
+  const rounds = new Rounds();
+  await rounds.witness.start();
+  await rounds.pass(2);
+  const pages = rounds.frames.add(memcg, 'file', 512);
+  await rounds.pass(1, pages);
+  await rounds.pass(19);
+  await rounds.pass(1, pages);
+  await rounds.pass(6);
+  t.strictSame(rounds.reads(), { 6: 512 });
+  t.strictSame(rounds.arrivals(), { 26: 512 });
+});
+
+void t.test('between agings a bit that stays set makes nothing older', async (t) => {
+  const rounds = await started();
+  await rounds.pass(4, rounds.hot);
+  await rounds.pass(1, rounds.hot, { aging: false });
+  await rounds.pass(1, [], { aging: false });
+  t.strictSame(rounds.reads(), { 0: 256 });
+});
+
+void t.test('is refused with the reason where flags cannot be read', async (t) => {
+  const { pageFrames } = new ModelFrames().interfaces;
+  const witness = new KernelFlagsWitness({
+    pageFrames: { ...pageFrames, obstacle: async () => 'this kernel has no /proc/kpageflags' },
+    clock: { nowMs: () => 0, sleep: async () => undefined },
+    periodMs: () => periodMs,
+    cpuPercent: 1,
+  });
+  await t.rejects(witness.start(), { code: 'TRACKER_UNAVAILABLE', message: /no \/proc\/kpageflags/ });
+});

@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import type { DamonPlan } from '../../../../src/kernel/damon.js';
+import { captured } from '../fixtures.js';
+import { machine, type Tree } from './machine.js';
+
+const iomem = captured('kernel-7.2', 'iomem');
+const plan: DamonPlan = {
+  sampleUs: 5000,
+  aggregationUs: 100_000,
+  applyUs: 1_000_000,
+  regions: [10, 1000],
+  schemes: [{ accesses: [0, 0], ageIntervals: [1, 2], filters: [{ type: 'memcg', path: '/a', leavesOut: 'others' }] }],
+};
+
+/** The files of one kdamond as a real kernel has them, empty; the counts of regions and schemes are those of the plan. */
+function kdamond(): Tree {
+  const root: Record<string, unknown> = {};
+  const ranges = iomem.split('\n').filter((line) => /^\S.*System RAM$/.test(line)).length;
+  for (const path of captured('kernel-7.2', 'damon-files').trim().split('\n')) {
+    const copies = path.includes('/regions/0/')
+      ? Array.from({ length: ranges }, (_, index) => path.replace('/regions/0/', `/regions/${index}/`))
+      : [path];
+    for (const copy of copies) {
+      const names = copy.split('/');
+      let folder = root;
+      for (const name of names.slice(0, -1)) folder = (folder[name] ??= {}) as Record<string, unknown>;
+      folder[names.at(-1) ?? ''] = '';
+    }
+  }
+  return root as Tree;
+}
+
+function damonMachine(
+  t: Parameters<typeof machine>[0],
+  { count = '0', stat = 'N', release = '7.2.13+deb14-amd64' } = {},
+) {
+  return machine(t, {
+    release,
+    proc: { iomem },
+    sys: {
+      kernel: { mm: { damon: { admin: { kdamonds: { nr_kdamonds: `${count}\n`, '0': kdamond() } } } } },
+      module: { damon_stat: { parameters: { enabled: `${stat}\n` } } },
+    },
+  });
+}
+
+void t.test('can be had where nobody else uses it', async (t) => {
+  t.equal(await damonMachine(t).kernel.damon.obstacle(), undefined);
+});
+
+void t.test('cannot be had, and says why', async (t) => {
+  t.match(await machine(t).kernel.damon.obstacle(), /CONFIG_DAMON_SYSFS/);
+  t.match(await damonMachine(t, { release: '6.12.107' }).kernel.damon.obstacle(), /6\.14 or later/);
+  t.match(await damonMachine(t, { stat: 'Y' }).kernel.damon.obstacle(), /DAMON_STAT.*write N to .*damon_stat/);
+  t.match(await damonMachine(t, { count: '1' }).kernel.damon.obstacle(), /somebody else has a kdamond/);
+});
+
+void t.test('writes the plan to the first kdamond and answers the bytes it watches', async (t) => {
+  const { kernel, file } = damonMachine(t);
+  const bytes = await kernel.damon.configure(plan);
+  t.ok(bytes > 1.9 * 2 ** 30 && bytes <= 2 ** 31);
+  const context = file('sys/kernel/mm/damon/admin/kdamonds/0/contexts/0');
+  t.equal(readFileSync(`${context}/operations`, 'utf8'), 'paddr');
+  t.equal(readFileSync(`${context}/schemes/0/filters/0/memcg_path`, 'utf8'), '/a');
+  t.equal(readFileSync(`${context}/targets/0/regions/0/start`, 'utf8'), String(0x1000));
+});
+
+void t.test('new schemes are committed, and counts asked for before they are read', async (t) => {
+  const { kernel, write } = damonMachine(t);
+  await kernel.damon.replaceSchemes(plan);
+  t.equal(readFileSync(kernel.damon.stateFile, 'utf8'), 'commit');
+  const stats = 'sys/kernel/mm/damon/admin/kdamonds/0/contexts/0/schemes/0/stats';
+  write(`${stats}/sz_tried`, '8192\n');
+  write(`${stats}/sz_ops_filter_passed`, '4096\n');
+  write('sys/kernel/mm/damon/admin/kdamonds/0/state', '');
+  t.strictSame(await kernel.damon.stats(1), [{ triedBytes: 8192, passedBytes: 4096 }]);
+  t.equal(readFileSync(kernel.damon.stateFile, 'utf8'), 'update_schemes_stats');
+});
+
+void t.test('a refusal names the file', async (t) => {
+  const { kernel } = machine(t, { proc: { iomem } });
+  await t.rejects(kernel.damon.configure(plan), { code: 'KERNEL_REFUSED', message: /nr_contexts/ });
+});
