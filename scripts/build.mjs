@@ -9,4 +9,5 @@ const compiler = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 rmSync(`${top}dist`, { recursive: true, force: true });
 const { status } = spawnSync(process.execPath, [compiler, '-p', `${top}src/tsconfig.json`], { stdio: 'inherit' });
 if (status !== 0) process.exit(status ?? 1);
-chmodSync(`${top}dist/cli/coldpgs.cjs`, 0o755);
+for (const name of ['coldpgs', 'mem-agent-srv', 'mem-agent-ctl', 'kata-agent-ctl'])
+  chmodSync(`${top}dist/cli/${name}.cjs`, 0o755);

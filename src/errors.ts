@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'LRU_GEN_LOCKED'
   | 'TRACKER_UNAVAILABLE'
   | 'NO_MEMORY_CONTROLLER'
+  | 'NO_PRESSURE'
   | 'STATE_IN_USE'
   | 'NO_SUPERVISOR'
   | 'RELOAD_FAILED'

@@ -3,6 +3,7 @@ import { ColdpgsError, type ErrorCode } from '../errors.js';
 /** Exit codes by what went wrong; docs/errors.md lists them. 1 is everything unexpected. */
 const exitCodes: Partial<Record<ErrorCode, number>> = {
   BAD_SETTING: 2,
+  BAD_VALUE: 2,
   NOT_ROOT: 3,
   NO_FUSE_DEVICE: 4,
   NO_LIBFUSE: 4,

@@ -1,10 +1,11 @@
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { sentenceOf } from '../errors.js';
 import { packageVersion } from '../daemon/package-version.js';
 import { capabilitiesCommand } from './capabilities.js';
-import { exitCodeOf } from './exit-code.js';
+import { checkConfigCommand } from './check-config.js';
+import { ctlCommand } from './ctl.js';
 import { mountCommand } from './mount.js';
+import { runParser } from './parser.js';
 import { reloadCommand } from './reload.js';
 
 /** Runs the command line and sets the exit code. */
@@ -15,22 +16,9 @@ export async function main(args: readonly string[] = hideBin(process.argv)): Pro
     .command(mountCommand)
     .command(reloadCommand)
     .command(capabilitiesCommand)
+    .command(ctlCommand)
+    .command(checkConfigCommand)
     .version(packageVersion())
-    .strict()
-    .demandCommand(1, 'Name a command: coldpgs --help lists them.')
-    .recommendCommands()
-    .completion()
-    .exitProcess(false)
-    .fail((message: string | null, failure: Error | undefined) => {
-      throw failure === undefined || message ? new UsageError(message ?? 'wrong usage') : failure;
-    });
-  try {
-    await parser.parseAsync();
-  } catch (failure) {
-    process.exitCode = failure instanceof UsageError ? 2 : exitCodeOf(failure);
-    process.stderr.write(`coldpgs: ${sentenceOf(failure)}\n`);
-    if (process.exitCode === 1 && failure instanceof Error) process.stderr.write(`${failure.stack ?? ''}\n`);
-  }
+    .completion();
+  await runParser(parser, 'coldpgs');
 }
-
-class UsageError extends Error {}

@@ -1,7 +1,11 @@
 import type { CommandModule } from 'yargs';
+import { autopilotOptions, cgroupsOption } from '../daemon/autopilot-options.js';
 import { Daemon } from '../daemon/daemon.js';
+import { gatherLaunch, launchChange, sourceOptions } from '../daemon/launch.js';
 import { createLog } from '../daemon/log.js';
-import { parseSettings, settingsSchema } from '../daemon/settings.js';
+import { memAgentLaunch } from '../daemon/mem-agent-launch.js';
+import { settingsSchema } from '../daemon/settings.js';
+import { sentenceOf } from '../errors.js';
 import { hearSupervisor, supervision } from '../daemon/supervised.js';
 
 type Arguments = Record<string, unknown> & { mountpoint: string };
@@ -18,6 +22,18 @@ export const mountCommand: CommandModule<object, Arguments> = {
         ...(flag ? { type: 'boolean' as const } : { type: 'string' as const, requiresArg: true }),
       });
     }
+    for (const [name, describe] of Object.entries(sourceOptions))
+      command.option(name, { type: 'string', requiresArg: true, describe });
+    for (const { name, describe } of autopilotOptions)
+      command.option(name, { type: 'string', requiresArg: true, describe, group: 'Autopilot:' });
+    command.option(cgroupsOption.name, {
+      type: 'string',
+      array: true,
+      requiresArg: true,
+      describe: cgroupsOption.describe,
+      group: 'Autopilot:',
+    });
+    command.option('as-mem-agent', { type: 'boolean', hidden: true, describe: 'started as mem-agent-srv' });
     return command.positional('mountpoint', {
       type: 'string',
       default: '/run/coldpgs',
@@ -25,15 +41,24 @@ export const mountCommand: CommandModule<object, Arguments> = {
     });
   },
   handler: async (given) => {
-    const options = Object.fromEntries(
-      Object.keys(settingsSchema.shape).flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])),
-    );
-    const settings = parseSettings(options);
-    const log = await createLog(settings['log-level']);
+    const gather = () => gatherLaunch(given, given['as-mem-agent'] ? memAgentLaunch : undefined);
+    let launch = gather();
+    const log = await createLog(launch.settings['log-level']);
     const supervised = supervision();
-    const daemon = new Daemon(given.mountpoint, settings, log, supervised);
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
-      process.on(signal, () => daemon.stop(`received ${signal}`));
+    const daemon = new Daemon(given.mountpoint, launch.settings, log, supervised);
+    daemon.autopilot = launch.autopilot;
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => daemon.stop(`received ${signal}`));
+    process.on('SIGHUP', () => {
+      if (given['config'] === undefined) return daemon.stop('received SIGHUP');
+      try {
+        const changed = gather();
+        daemon.reconfigure(launchChange(launch, changed));
+        launch = changed;
+        log.info({ config: given['config'] }, 'the configuration was read again');
+      } catch (failure) {
+        log.error({ config: given['config'], failure: sentenceOf(failure) }, 'the changed configuration was not taken');
+      }
+    });
     if (supervised)
       hearSupervisor(
         () => daemon.handOver(),

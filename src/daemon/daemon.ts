@@ -15,6 +15,8 @@ import type { Log } from '../log.js';
 import { Tree } from '../tree/tree.js';
 import { Checkpoint } from './checkpoint.js';
 import { startGuardian } from './guardian.js';
+import { overlaid, type WholeAutopilotStart } from './autopilot-start.js';
+import type { LaunchChange } from './launch.js';
 import { FileLoanJournal, settleOldLoans } from './loan-journal.js';
 import { obstacleOf } from './machine.js';
 import { packageVersion } from './package-version.js';
@@ -35,6 +37,9 @@ const lruGenSwitch = '/sys/kernel/mm/lru_gen/enabled';
 export class Daemon {
   readonly #stopping = new AbortController();
   readonly #clock: Clock = systemClock;
+  /** What the autopilot goes by from the start. */
+  autopilot: WholeAutopilotStart = overlaid();
+  #engine: Engine | undefined;
 
   #handingOver = false;
 
@@ -50,6 +55,22 @@ export class Daemon {
   stop(why: string): void {
     if (!this.#stopping.signal.aborted) this.log.info({ why }, 'stopping');
     this.#stopping.abort();
+  }
+
+  /** Applies a changed configuration, all or nothing. Throws NO_PRESSURE, BAD_VALUE; then nothing was changed. */
+  reconfigure({ scanPeriod, autopilot }: LaunchChange): void {
+    if (!this.#engine) return;
+    const { autopilot: memcg, compactor } = this.#engine;
+    const before = memcg.settings;
+    const { overrides } = memcg;
+    memcg.change({ settings: autopilot.memcg, ...(autopilot.overrides && { overrides: autopilot.overrides }) });
+    try {
+      compactor.change(autopilot.compact);
+    } catch (failure) {
+      memcg.change({ settings: before, overrides });
+      throw failure;
+    }
+    if (scanPeriod !== undefined) this.#engine.setScanPeriod(scanPeriod);
   }
 
   /** Ends `run` as `stop` does, but leaves the mount to the next daemon where it can be left. */
@@ -122,6 +143,7 @@ export class Daemon {
     const checkpoint = supervision && new Checkpoint(supervision.checkpoint, supervision.incarnation);
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     const state = new SavedState(stateDir?.file('state.json'), engine, boot, this.log, () => checkpoint?.save());
+    state.launched = this.autopilot;
     state.load(checkpoint?.inheritedState);
     checkpoint?.keep(() => state.text());
     // What a run has freed is counted after each step, also for a daemon that is killed before the run ends.
@@ -153,6 +175,7 @@ export class Daemon {
     const { supervision } = this;
     const [uid = 0, gid = 0] = this.settings.owner.split(':').map(Number);
     const { 'mode-global': global, 'mode-memcg': memcg, dialect, ...others } = this.settings;
+    this.#engine = engine;
     let gauges = (): Record<string, number> => ({});
     const root = buildTree({
       engine,
@@ -163,6 +186,7 @@ export class Daemon {
       packageVersion: packageVersion(),
       settings: { dialect, ...others },
       gauges: () => gauges(),
+      log: this.log,
     });
     const tree = new Tree(
       root,

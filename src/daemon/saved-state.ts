@@ -6,6 +6,8 @@ import type { Engine } from '../engine/engine.js';
 import { mostBuckets } from '../engine/histogram.js';
 import { ledgerRows } from '../engine/ledger.js';
 import type { Log } from '../log.js';
+import { overlaid } from './autopilot-start.js';
+import { restoreAutopilot, savedAutopilot, savedAutopilotSchema } from './saved-autopilot.js';
 
 const count = z.int().min(0);
 const unsigned32 = count.max(0xffff_ffff);
@@ -28,6 +30,7 @@ const stateSchema = z.strictObject({
     nonrotAgePeriods: count.max(255),
   }),
   kidled: z.strictObject({ useHierarchy: z.literal([0, 1]), scanTarget: count.min(1).max(3) }).optional(),
+  autopilot: savedAutopilotSchema.optional(),
   memcgs: z.array(
     z.strictObject({
       /** One character a byte, as in the engine: names need not be UTF-8. */
@@ -53,6 +56,7 @@ function isIncreasing(numbers: readonly number[]): boolean {
 }
 
 type State = z.input<typeof stateSchema>;
+type ParsedState = z.output<typeof stateSchema>;
 
 /** How old the saved state may get while something changes, in milliseconds. */
 const saveEveryMs = 1000;
@@ -61,6 +65,8 @@ const saveEveryMs = 1000;
 export class SavedState {
   #saved = '';
   #timer: NodeJS.Timeout | undefined;
+  /** What the autopilot was launched with. To be set before `load`. */
+  launched = overlaid();
 
   constructor(
     /** Undefined: it is kept by `onChanged` alone. */
@@ -77,13 +83,22 @@ export class SavedState {
    * that cannot be trusted is set aside, with a warning; it is never fatal.
    */
   load(newer?: string): void {
+    restoreAutopilot(this.engine, this.launched, this.#takeOver(newer)?.autopilot, this.log);
+  }
+
+  #takeOver(newer: string | undefined): ParsedState | undefined {
     const text = newer ?? this.#read();
-    if (text === undefined) return;
+    if (text === undefined) return undefined;
     const parsed = parseState(text);
-    if ('problem' in parsed) return this.#setAside(parsed.problem);
+    if ('problem' in parsed) {
+      this.#setAside(parsed.problem);
+      return undefined;
+    }
     const { state } = parsed;
-    if (state.boot !== this.boot)
-      return this.log.info({ file: this.file }, 'the saved state is of another boot: all counters start at zero');
+    if (state.boot !== this.boot) {
+      this.log.info({ file: this.file }, 'the saved state is of another boot: all counters start at zero');
+      return state;
+    }
     Object.assign(this.engine.global, state.global);
     if (state.kidled) Object.assign(this.engine.kidled, state.kidled);
     for (const { path, inode, bytes, controls, buckets } of state.memcgs) {
@@ -93,6 +108,7 @@ export class SavedState {
       if (controls) this.engine.controls.set(memcg, controls);
       if (buckets) this.engine.kidled.setBuckets(memcg, buckets);
     }
+    return state;
   }
 
   start(): void {
@@ -142,7 +158,15 @@ export class SavedState {
       memcgs.set(memcg.inode, { ...known, buckets: [...buckets] });
     }
     const { useHierarchy, scanTarget } = kidled;
-    return { version: 1, boot: this.boot, global, kidled: { useHierarchy, scanTarget }, memcgs: [...memcgs.values()] };
+    const autopilot = savedAutopilot(this.engine, this.launched);
+    return {
+      version: 1,
+      boot: this.boot,
+      global,
+      kidled: { useHierarchy, scanTarget },
+      memcgs: [...memcgs.values()],
+      autopilot,
+    };
   }
 
   #read(): string | undefined {

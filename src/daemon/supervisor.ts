@@ -48,6 +48,12 @@ export class Supervisor {
     else this.#daemon.kill('SIGTERM');
   }
 
+  /** Hands SIGHUP on to the daemon, which knows whether it has a configuration to read again; ends where there is none at this moment. */
+  hangUp(): void {
+    if (this.#daemon === undefined) this.stop();
+    else this.#daemon.kill('SIGHUP');
+  }
+
   /** Replaces the daemon by a new one, with the code that is on disk now; the mount stays. */
   reload(): void {
     if (this.#daemon === undefined || this.#mountPoint === undefined || this.#handingOver !== undefined) return;

@@ -6,7 +6,6 @@ import { toText } from '../kernel/text.js';
 import type { Log } from '../log.js';
 import type { AgingBudget } from './aging-budget.js';
 import type { Census } from './census.js';
-import { agingIntervalMs } from './coldness.js';
 
 import { inSlices } from './slices.js';
 
@@ -14,8 +13,8 @@ import { inSlices } from './slices.js';
 export interface AgingSurroundings {
   /** The scan period in milliseconds; 0 is off. */
   periodMs(): number;
-  /** The coldness, in periods, that a memcg is meant for. */
-  agePeriodsOf(path: string): number;
+  /** Milliseconds between two agings that those who want to know ages of the memcg on a node need. */
+  intervalMsOf(path: string, node: number): number;
   /** Whether a run works on the memcg: an aging now would take the ground from under it. */
   isBusy(path: string): boolean;
   /** Called before the agings of a round that ends with a look: they clear traces of use. */
@@ -139,7 +138,8 @@ export class Aging {
     const before = this.#aged;
     const aged = new Map<string, Aged>();
     await inSlices(listed, (memcg) => {
-      this.census.note(memcg, atMs, this.#intervalMs(memcg.path) * 0.45);
+      const intervalsMs = memcg.nodes.map(({ node }) => this.#intervalMs(memcg.path, node));
+      this.census.note(memcg, atMs, Math.max(0, ...intervalsMs) * 0.45);
       if (memcg.id === OFFLINE_ID) return;
       for (const { node, generations } of memcg.nodes) {
         const youngest = generations.at(-1);
@@ -177,7 +177,7 @@ export class Aging {
     let perMs = 0;
     for (const aged of this.#aged.values()) {
       if (aged.pages === 0) continue;
-      const intervalMs = this.#intervalMs(aged.path);
+      const intervalMs = this.#intervalMs(aged.path, aged.node);
       perMs += 1 / intervalMs;
       const untilDueMs = aged.bornMs + intervalMs - nowMs;
       if (untilDueMs > intervalMs * early) {
@@ -236,9 +236,8 @@ export class Aging {
     return false;
   }
 
-  #intervalMs(path: string): number {
-    const periodMs = this.surroundings.periodMs();
-    return agingIntervalMs(periodMs, this.surroundings.agePeriodsOf(path)) * this.budget.stretch;
+  #intervalMs(path: string, node: number): number {
+    return this.surroundings.intervalMsOf(path, node) * this.budget.stretch;
   }
 }
 

@@ -2,13 +2,16 @@ import { ColdpgsError, sentenceOf } from '../errors.js';
 import type { Capabilities } from '../kernel/capabilities.js';
 import type { Clock } from '../kernel/clock.js';
 import type { Kernel, Memcg } from '../kernel/kernel.js';
-import type { LruGenMemcg } from '../kernel/lru-gen.js';
+import { type LruGenMemcg, OFFLINE_ID } from '../kernel/lru-gen.js';
 import { toText } from '../kernel/text.js';
 import type { Log } from '../log.js';
 import { Aging } from './aging.js';
 import { AgingBudget } from './aging-budget.js';
+import { Autopilot } from './autopilot.js';
 import { BorrowedSettings, type LoanJournal } from './borrowed-settings.js';
 import { Census } from './census.js';
+import { agingIntervalMs } from './coldness.js';
+import { Compactor } from './compactor.js';
 import {
   coldnessOfFlags,
   defaultGlobalControls,
@@ -24,9 +27,9 @@ import { Identities } from './identities.js';
 import { Kidled } from './kidled.js';
 import { Ledger, type LedgerBytes } from './ledger.js';
 import { Problems } from './problems.js';
-import { defaultPace, Reclaim } from './reclaim.js';
-import { planReclaim } from './reclaim-plan.js';
-import { largestStepPages } from './run.js';
+import { defaultPace, Reclaim, type ReclaimOutcome } from './reclaim.js';
+import { type ColdPages, planReclaim } from './reclaim-plan.js';
+import { largestStepPages, type ReclaimRequest } from './run.js';
 import { Swapin } from './swapin.js';
 import type { Tracker, TrackerName } from './tracker.js';
 import { createTracker } from './trackers.js';
@@ -74,6 +77,8 @@ export class Engine {
   readonly borrowed: BorrowedSettings;
   readonly kidled: Kidled;
   readonly tracker: Tracker;
+  readonly autopilot: Autopilot;
+  readonly compactor: Compactor;
   readonly #budget: AgingBudget;
   readonly #identities: Identities;
   readonly #census = new Census();
@@ -81,7 +86,8 @@ export class Engine {
   readonly #reclaim: Reclaim;
   readonly #swapin: Swapin;
   readonly #turns: Turns;
-  #agePeriodsByPath = new Map<string, number>();
+  /** The coldness that memcgs are meant for by their flags, and by the last threshold written. */
+  #meantByPath = new Map<string, { readonly flags: number; readonly last: number }>();
 
   constructor(
     private readonly kernel: Kernel,
@@ -126,20 +132,31 @@ export class Engine {
     this.#budget = new AgingBudget(clock, () => settings.scanCpuPercent, log);
     this.#aging = new Aging(kernel, clock, this.#census, this.#budget, log, {
       periodMs: () => settings.scanPeriodMs,
-      agePeriodsOf: (path) => this.#agePeriodsByPath.get(path) ?? this.global.agePeriods,
+      intervalMsOf: (path, node) => this.#agingIntervalMs(path, node),
       isBusy: (path) => this.#turns.isBusy(path),
       beforeAgings: (atMs, signal) => this.tracker.beforeAgings?.(atMs, signal),
       onLook: (listed, atMs, signal) => this.#look(listed, atMs, signal),
+    });
+    const hasPressure = (): boolean => this.capabilities.psi;
+    this.compactor = new Compactor(kernel, clock, hasPressure, log);
+    this.autopilot = new Autopilot(kernel, clock, hasPressure, this.problems, log, {
+      scanPeriodMs: () => settings.scanPeriodMs,
+      coldPages: (idleMs, paths) => this.#coldPages(idleMs, paths),
+      evict: (request, signal) => this.#takeTurn({ ...request, stepPages: this.#stepPages() }, signal),
+      obstacleToSwap: (memcg) => this.#obstacleToSwap(memcg),
+      wakeAging: () => this.#aging.wake(),
     });
   }
 
   /** Before `run`: takes what the tracker needs. Throws TRACKER_UNAVAILABLE. */
   async start(): Promise<void> {
+    this.kernel.compaction.prepare();
     await this.tracker.start();
   }
 
   /** Gives back what `start` took. */
   async stop(): Promise<void> {
+    this.kernel.compaction.close();
     await this.tracker.stop();
   }
 
@@ -150,6 +167,11 @@ export class Engine {
     this.kidled.periodWritten();
     this.#aging.periodChanged(beforeMs);
     this.log.info({ seconds, before: beforeMs / 1000 }, 'the scan period was written');
+  }
+
+  /** Whether the kernel knows whose tasks have to wait; else the machine's pressure stands in for everybody's. */
+  get pressureIsByMemcg(): boolean {
+    return this.kernel.pressure.scope === 'memcg';
   }
 
   /** How the watching goes: for coldpgs/capabilities. */
@@ -164,9 +186,9 @@ export class Engine {
     return { tracker, readWitness, stretch: this.#budget.stretch, usedPercent: this.#budget.usedPercent };
   }
 
-  /** Runs the aging clock until `signal` is aborted. */
+  /** Runs the aging clock and the autopilot until `signal` is aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    await this.#aging.run(signal);
+    await Promise.all([this.#aging.run(signal), this.autopilot.run(signal), this.compactor.run(signal)]);
   }
 
   /** The memcg at a path, as it is at this moment. */
@@ -290,9 +312,16 @@ export class Engine {
       periodMs: this.settings.scanPeriodMs,
       limitBytes,
       types,
-      stepPages: Math.min(this.global.batch * batchesPerStep, largestStepPages),
+      stepPages: this.#stepPages(),
     };
-    const outcome = await this.#turns.run(memcg.path, signal, async () => {
+    const outcome = await this.#takeTurn(request, signal);
+    for (const sentence of outcome.shortfalls) this.problems.report(about, sentence);
+  }
+
+  /** A run of one memcg when its turn has come. */
+  async #takeTurn(request: ReclaimRequest, signal: AbortSignal): Promise<ReclaimOutcome> {
+    const { memcg } = request;
+    return this.#turns.run(memcg.path, signal, async () => {
       const before = { ...this.ledger.own(memcg) };
       try {
         return await this.#reclaim.run(request, signal);
@@ -302,7 +331,35 @@ export class Engine {
         this.kidled.evicted(memcg, 'anon', out.anonBytes);
       }
     });
-    for (const sentence of outcome.shortfalls) this.problems.report(about, sentence);
+  }
+
+  #stepPages(): number {
+    return Math.min(this.global.batch * batchesPerStep, largestStepPages);
+  }
+
+  /** What is proven cold now in the memcgs at some paths, each by an idle time of its own; those without anything are left out. */
+  async #coldPages(
+    idleMs: (path: string) => number,
+    paths: ReadonlySet<string>,
+  ): Promise<ReadonlyMap<string, readonly ColdPages[]>> {
+    const listed = await this.kernel.lruGen.read();
+    const atMs = this.clock.nowMs();
+    const cold = listed
+      .filter(({ id, path }) => id !== OFFLINE_ID && paths.has(path))
+      .map((one) => [one.path, planReclaim(one, ['file', 'anon'], idleMs(one.path), this.#census, atMs).cold] as const);
+    return new Map(cold.filter(([, pages]) => pages.length > 0));
+  }
+
+  /**
+   * Milliseconds between two agings. The coldness that a memcg is meant for by its flags rules; else the slower of what the last threshold and the
+   * autopilot need, because the kernel's four generations reach no further back than three of them.
+   */
+  #agingIntervalMs(path: string, node: number): number {
+    const meant = this.#meantByPath.get(path);
+    const { scanPeriodMs } = this.settings;
+    if (meant?.flags) return agingIntervalMs(scanPeriodMs, meant.flags);
+    const forThresholds = agingIntervalMs(scanPeriodMs, meant?.last ?? this.global.agePeriods);
+    return Math.max(forThresholds, this.autopilot.agingIntervalMs(path, node) ?? 0);
   }
 
   /** The page types that mode, the flags gate, swap and swappiness allow, anon first as in the module. */
@@ -359,6 +416,7 @@ export class Engine {
     const seen = await this.#identities.identify(listed, atMs, (one) => this.#aging.quietUntilMs(one));
     this.#sweep();
     this.kidled.keepOnly(seen, this.isLive);
+    this.autopilot.observe(seen, atMs);
     await this.kidled.look(seen, atMs, signal);
   }
 
@@ -370,10 +428,11 @@ export class Engine {
   }
 
   #readColdness(): void {
-    this.#agePeriodsByPath = new Map();
+    this.#meantByPath = new Map();
     for (const { memcg, controls } of this.controls.entries()) {
-      const agePeriods = coldnessOfFlags(controls.flags) || controls.lastAgePeriods;
-      if (agePeriods > 0) this.#agePeriodsByPath.set(memcg.path, agePeriods);
+      const flags = coldnessOfFlags(controls.flags);
+      const last = controls.lastAgePeriods;
+      if (flags > 0 || last > 0) this.#meantByPath.set(memcg.path, { flags, last });
     }
   }
 }

@@ -7,7 +7,7 @@ import { toText } from '../kernel/text.js';
 import type { Log } from '../log.js';
 import { safeAnonPages } from './anon-allowance.js';
 import { pagesUpTo } from './coldness.js';
-import type { Eviction } from './eviction.js';
+import type { Eviction, PageType } from './eviction.js';
 import type { Ledger } from './ledger.js';
 import { generationsOf } from './reclaim-plan.js';
 import { fewPages, type Run } from './run.js';
@@ -105,12 +105,15 @@ export class EvictionSteps {
   async #command(run: Run, vein: Vein, seq: bigint, asked: number): Promise<Step> {
     const { memcg } = run.request;
     const { id, node, type } = vein.cold;
-    if (asked <= 0) return { freedPages: 0, refaultPages: await this.eviction.refaults(memcg, type) };
+    if (asked <= 0 || (await this.#isStopped(run, type)))
+      return { freedPages: 0, refaultPages: await this.eviction.refaults(memcg, type) };
     try {
       const step = await this.eviction.evict(memcg, { id, node, seq, type }, asked, run.signal);
       this.ledger.add(memcg, step.rows);
       const { freedPages, writebackPages } = step;
       this.log.debug({ memcg: toText(memcg.path), type, seq: String(seq), asked, freedPages, writebackPages }, 'step');
+      run.request.onFreed?.(vein.cold.node, type, step.freedPages);
+      if (step.otherPages > 0) run.request.onFreed?.(vein.cold.node, 'file', step.otherPages);
       vein.leftPages -= step.freedPages;
       run.leftPages -= step.freedPages + step.otherPages;
       run.freedPages += step.freedPages + step.otherPages;
@@ -124,6 +127,13 @@ export class EvictionSteps {
       this.log.debug({ memcg: toText(memcg.path), failure: sentenceOf(failure) }, 'eviction step refused');
       return { freedPages: 0, refaultPages: await this.eviction.refaults(memcg, type) };
     }
+  }
+
+  /** Asks the guard. A run that it stops has nothing left to free, which ends all that goes on in it. */
+  async #isStopped(run: Run, type: PageType): Promise<boolean> {
+    run.stoppedBy ??= await run.request.guard?.(type, run.signal);
+    if (run.stoppedBy !== undefined) run.leftPages = 0;
+    return run.stoppedBy !== undefined;
   }
 
   /** What may be asked of the vein's present generation. */

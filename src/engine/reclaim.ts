@@ -64,6 +64,10 @@ export interface ReclaimOutcome {
   readonly waitedMs: number;
   /** Why less was done than asked, as sentences; empty when all that was proven cold went. */
   readonly shortfalls: readonly string[];
+  /** What the request's guard ended the run for; undefined when it did not. */
+  readonly stoppedBy: string | undefined;
+  /** Pages of each type that the run set out to take. */
+  readonly plannedPages: Readonly<Record<PageType, number>>;
 }
 
 /** Four generations have at most two that can be evicted; the kernel may add one or two during a long run. */
@@ -115,7 +119,7 @@ export class Reclaim {
     const anon = opened.filter((vein) => vein.cold.type === 'anon');
     for (let round = 0; round < this.pace.returns && (await this.#takeReturned(run, anon)); round++);
     if (signal.aborted) throw cancelled(request.memcg);
-    return this.#outcome(run);
+    return this.#outcome(run, opened);
   }
 
   /** Forgets what probes said of memcgs that are gone. */
@@ -167,7 +171,8 @@ export class Reclaim {
   async #plan(run: Run): Promise<ReclaimPlan> {
     const { memcg, types, agePeriods, periodMs } = run.request;
     const listed = await this.steps.listed(memcg);
-    return planReclaim(listed, types, agePeriods * periodMs, this.census, this.clock.nowMs());
+    const plan = planReclaim(listed, types, agePeriods * periodMs, this.census, this.clock.nowMs());
+    return { ...plan, cold: run.request.narrow?.(plan.cold) ?? plan.cold };
   }
 
   /**
@@ -314,11 +319,14 @@ export class Reclaim {
     return good !== undefined && this.clock.nowMs() - good.atMs < run.request.periodMs;
   }
 
-  #outcome(run: Run): ReclaimOutcome {
-    const { evictionMs, waitedMs, shortfalls } = run;
+  #outcome(run: Run, opened: readonly Vein[]): ReclaimOutcome {
+    const { evictionMs, waitedMs, shortfalls, stoppedBy } = run;
+    const planned = (type: PageType): number =>
+      opened.reduce((sum, { cold }) => (cold.type === type ? sum + cold.pages : sum), 0);
     const freedBytes = run.freedPages * this.kernel.pageBytes;
     this.log.info({ memcg: toText(run.request.memcg.path), freedBytes, evictionMs, waitedMs }, 'reclaimed');
-    return { freedBytes, evictionMs, waitedMs, shortfalls };
+    const plannedPages = { anon: planned('anon'), file: planned('file') };
+    return { freedBytes, evictionMs, waitedMs, shortfalls, stoppedBy, plannedPages };
   }
 }
 

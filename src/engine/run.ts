@@ -1,5 +1,6 @@
 import type { Memcg } from '../kernel/kernel.js';
 import type { PageType } from './eviction.js';
+import type { ColdPages } from './reclaim-plan.js';
 import type { ReadLosses } from './read-losses.js';
 
 /** What one eviction command may take at most, whatever batch says, so that a run can be stopped: 256 MiB. */
@@ -17,6 +18,12 @@ export interface ReclaimRequest {
   /** In the order of the module: anon before file. */
   readonly types: readonly PageType[];
   readonly stepPages: number;
+  /** Leaves less than what is proven cold, where somebody asks for less. */
+  readonly narrow?: (cold: readonly ColdPages[]) => readonly ColdPages[];
+  /** Told what each command freed. */
+  readonly onFreed?: (node: number, type: PageType, pages: number) => void;
+  /** Asked before each command: the name of a reason to end the run, or undefined to go on. */
+  readonly guard?: (type: PageType, signal: AbortSignal) => Promise<string | undefined>;
 }
 
 /** One run of one memcg: what it may still free, and what it has done. */
@@ -39,6 +46,8 @@ export interface Run {
   folded: boolean;
   writesAtOnce: boolean;
   readonly shortfalls: string[];
+  /** What the guard ended the run for. */
+  stoppedBy: string | undefined;
 }
 
 /** A run that has done nothing yet. */
@@ -56,5 +65,6 @@ export function startRun(request: ReclaimRequest, pageBytes: number, signal: Abo
     folded: false,
     writesAtOnce: false,
     shortfalls: [],
+    stoppedBy: undefined,
   };
 }

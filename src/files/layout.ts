@@ -5,6 +5,7 @@ import type { ControlFile, Directory, TreeNode, WriteContext } from './control-f
 import type { Dialect } from './dialect.js';
 import { idlePageStatsFiles, kidledFiles, type KidledFile } from './kidled.js';
 import type { KidledDialect } from './kidled-dialect.js';
+import { logLevelFile, memAgentCompactFiles, type MemAgentFile, memAgentMemcgFiles } from './mem-agent.js';
 import { memcgFiles, type MemcgFile } from './memcg.js';
 import { selfFiles, type SelfFile, type SelfSurroundings } from './self.js';
 
@@ -15,6 +16,8 @@ export interface Surroundings extends SelfSurroundings {
   readonly kidledDialect: KidledDialect;
   readonly pageBytes: number;
   readonly modes: FileModes;
+  /** Its level can be set, where it has one. */
+  readonly log?: { level?: string };
 }
 
 /** Permission bits of the writable files; those of the module where undefined. */
@@ -44,6 +47,7 @@ export function buildTree(surroundings: Surroundings): Directory {
               fixed('/sys/kernel/mm', [
                 named('coldpgs', fixed('/sys/kernel/mm/coldpgs', global)),
                 named('kidled', fixed('/sys/kernel/mm/kidled', kidled)),
+                named('mem_agent', memAgentDirectory(surroundings)),
               ]),
             ),
           ]),
@@ -113,6 +117,36 @@ function boundKidled({ name, mode, render, apply }: KidledFile, { engine }: Surr
     mode,
     render: () => render(engine),
     apply: (text) => apply(engine, text),
+  };
+}
+
+function memAgentDirectory({ engine, log }: Surroundings): Directory {
+  const directory = (name: string, files: readonly MemAgentFile[]): Named => {
+    const identity = `/sys/kernel/mm/mem_agent/${name}`;
+    return named(
+      name,
+      fixed(
+        identity,
+        files.map((file) => named(file.name, boundMemAgent(file, `${identity}/${file.name}`, engine))),
+      ),
+    );
+  };
+  return fixed('/sys/kernel/mm/mem_agent', [
+    directory('memcg', memAgentMemcgFiles),
+    directory('compact', memAgentCompactFiles),
+    ...(log?.level === undefined
+      ? []
+      : [named('log_level', boundMemAgent(logLevelFile(log), '/sys/kernel/mm/mem_agent/log_level', engine))]),
+  ]);
+}
+
+function boundMemAgent({ mode, render, apply }: MemAgentFile, identity: string, engine: Engine): ControlFile {
+  return {
+    kind: 'file',
+    identity,
+    mode,
+    render: () => render(engine),
+    ...(apply && { apply: (text: string, context: WriteContext) => apply(engine, text, context) }),
   };
 }
 

@@ -8,9 +8,11 @@
  * A method that meets a memcg that is gone throws ColdpgsError MEMCG_GONE (ENOENT); a refusal of the kernel is KERNEL_REFUSED with the cause.
  */
 import type { Capabilities } from './capabilities.js';
+import type { CompactionInterface } from './compaction.js';
 import type { DamonPlan, DamonStat } from './damon.js';
 import type { LruGenMemcg, Swappiness } from './lru-gen.js';
 import type { MemoryStat } from './memory-stat.js';
+import type { PressureTotals } from './psi.js';
 import type { SwapDevice } from './swaps.js';
 import type { PageFrames } from './page-frames.js';
 import type { AddressRange } from './pagemap.js';
@@ -93,6 +95,14 @@ export interface SwapInterface {
   devices(): Promise<SwapDevice[]>;
 }
 
+/** Pressure stall information of memcgs and of the machine. */
+export interface PressureInterface {
+  /** `machine` where the kernel keeps none by memcg (cgroup v1 without a unified hierarchy): then every path answers the machine's. */
+  readonly scope: 'memcg' | 'machine';
+  /** Stall times of the tasks of a memcg and its descendants; of all tasks for the root. Throws MEMCG_GONE, KERNEL_REFUSED. */
+  totals(path: string): Promise<PressureTotals>;
+}
+
 /** Memory of processes: where its pages are, and bringing them back. */
 export interface ProcessInterface {
   /** Address ranges whose pages are swapped out, found in pagemap, lowest first. Ends at once when the process is gone. */
@@ -159,6 +169,8 @@ export interface Kernel {
   readonly swap: SwapInterface;
   readonly processes: ProcessInterface;
   readonly settings: SettingInterface;
+  readonly pressure: PressureInterface;
+  readonly compaction: CompactionInterface;
   readonly pageFrames: PageFrameInterface;
   readonly idlePages: IdlePageInterface;
   readonly damon: DamonInterface;

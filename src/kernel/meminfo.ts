@@ -8,9 +8,15 @@ const BYTES_PER_KB = 1024;
 
 /** Reads SwapTotal and SwapFree out of /proc/meminfo; 0 where a line is missing. Never throws. */
 export function parseMachineSwap(text: string): MachineSwap {
-  const bytesOf = (name: string): number => {
-    const line = new RegExp(`^${name}: +(\\d{1,15}) kB$`, 'm').exec(text);
-    return line === null ? 0 : Number(line[1]) * BYTES_PER_KB;
-  };
-  return { totalBytes: bytesOf('SwapTotal'), freeBytes: bytesOf('SwapFree') };
+  return { totalBytes: bytesOf(text, 'SwapTotal'), freeBytes: bytesOf(text, 'SwapFree') };
+}
+
+/** Reads MemFree out of /proc/meminfo; 0 where it is missing. Never throws. */
+export function parseFreeBytes(text: string): number {
+  return bytesOf(text, 'MemFree');
+}
+
+function bytesOf(text: string, name: string): number {
+  const line = new RegExp(`^${name}: +(\\d{1,15}) kB$`, 'm').exec(text);
+  return line === null ? 0 : Number(line[1]) * BYTES_PER_KB;
 }

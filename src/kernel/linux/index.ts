@@ -8,6 +8,7 @@ import { LinuxIdlePages } from './idle-pages.js';
 import { LinuxPageFrames } from './page-frames.js';
 import { findCapabilities, hasAnonOnlyEviction } from './capabilities.js';
 import { readPieces, readText, readTextSync, writeText } from './kernel-file.js';
+import { LinuxCompaction } from './compaction.js';
 import { LinuxLruGen } from './lru-gen.js';
 import { MemcgFiles } from './memcg-files.js';
 import { LinuxMemcgs } from './memcgs.js';
@@ -15,6 +16,7 @@ import { MemoryV1, MemoryV2 } from './memory.js';
 import { findMemoryHierarchy, pathInMount } from './memory-hierarchy.js';
 import { readPageBytes } from './page-size.js';
 import { kernelPaths, type KernelRoots } from './paths.js';
+import { findPressure } from './psi.js';
 import { LinuxProcesses } from './processes.js';
 import { LinuxSettings } from './settings.js';
 
@@ -49,6 +51,8 @@ export function createLinuxKernel(roots: Partial<KernelRoots> = {}): Kernel {
     swap: { devices: async () => parseSwaps(await readText(paths.swaps)) },
     processes: new LinuxProcesses(paths, pageBytes),
     settings: new LinuxSettings(files),
+    pressure: findPressure(paths, hierarchy),
+    compaction: new LinuxCompaction(paths),
     pageFrames: new LinuxPageFrames(paths),
     idlePages: new LinuxIdlePages(paths),
     damon: new LinuxDamon(paths, release),

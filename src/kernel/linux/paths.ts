@@ -20,6 +20,10 @@ export function kernelPaths({ procRoot, sysRoot, debugfsRoot }: KernelRoots) {
     swaps: `${procRoot}/swaps`,
     meminfo: `${procRoot}/meminfo`,
     memoryPressure: `${procRoot}/pressure/memory`,
+    ioPressure: `${procRoot}/pressure/io`,
+    pageTypes: `${procRoot}/pagetypeinfo`,
+    freeBlocks: `${procRoot}/buddyinfo`,
+    compactMemory: `${procRoot}/sys/vm/compact_memory`,
     lruGenEnabled: `${sysRoot}/kernel/mm/lru_gen/enabled`,
     zswapEnabled: `${sysRoot}/module/zswap/parameters/enabled`,
     nodesWithMemory: `${sysRoot}/devices/system/node/has_memory`,
@@ -53,6 +57,8 @@ export const cgroupFileV2 = {
   swapCurrent: 'memory.swap.current',
   reclaim: 'memory.reclaim',
   cpuStat: 'cpu.stat',
+  memoryPressure: 'memory.pressure',
+  ioPressure: 'io.pressure',
 } as const;
 
 /** Files of cgroup v1 only. `memsw` counts memory and swap together. */

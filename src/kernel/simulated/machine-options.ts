@@ -15,6 +15,8 @@ export interface MachineOptions {
   /** See Arrival; false when absent. */
   readonly newCacheIsOld?: boolean;
   readonly cgroupVersion?: 1 | 2;
+  /** `machine`: pressure is not known by memcg. */
+  readonly pressureScope?: 'memcg' | 'machine';
   /** The memcg of coldpgs itself; it exists from the start. */
   readonly own?: string;
   /** What differs from what the options above say. */

@@ -1,6 +1,7 @@
 import type { Kernel, Memcg } from '../kernel.js';
 import { arrivalSeq } from './arrival.js';
 import { PAGE_BYTES, mib } from './bytes.js';
+import { type Fragmentation, SimulatedCompaction } from './compaction.js';
 import { Faults, type Faulty } from './faults.js';
 import { SimulatedLruGen, type LruGenHooks } from './lru-gen.js';
 import type { SimulatedMemcg } from './memcg.js';
@@ -9,6 +10,7 @@ import { SimulatedMemory, SimulatedSwap } from './memory.js';
 import { noDamon, noIdlePages } from './no-such-interface.js';
 import { SimulatedPageFrames } from './page-frames.js';
 import { PageSet, type PageSetNature } from './page-set.js';
+import { SimulatedPressure } from './psi.js';
 import { SimulatedProcesses } from './processes.js';
 import { SimulatedSettings } from './settings.js';
 import { capabilitiesOf, worldOf, type MachineOptions } from './machine-options.js';
@@ -27,6 +29,7 @@ export class SimulatedMachine {
   readonly settings: SimulatedSettings;
   readonly #world: World;
   readonly #faults = new Faults();
+  readonly #compaction: SimulatedCompaction;
   #nextPid = 1000;
   #nextAddress = 0x5500_0000_0000;
 
@@ -36,6 +39,7 @@ export class SimulatedMachine {
     const capabilities = capabilitiesOf(options, world);
     this.#world = world;
     this.settings = new SimulatedSettings(world, this.#faults, cgroupVersion, capabilities.cgroupRoot);
+    this.#compaction = new SimulatedCompaction(options.clock, this.#faults);
     const vmSwappiness = (): number => Number(this.settings.text('/proc/sys/vm/swappiness'));
     this.kernel = {
       kind: 'simulated',
@@ -47,6 +51,8 @@ export class SimulatedMachine {
       swap: new SimulatedSwap(world, this.#faults),
       processes: new SimulatedProcesses(world, this.#faults, options.populateMsPerMib ?? 0),
       settings: this.settings,
+      pressure: new SimulatedPressure(world, this.#faults, options.pressureScope ?? 'memcg'),
+      compaction: this.#compaction,
       pageFrames: new SimulatedPageFrames(world),
       idlePages: noIdlePages,
       damon: noDamon,
@@ -128,6 +134,24 @@ export class SimulatedMachine {
     set.touch(this.#world.settle());
     set.memcg.cpuUsageUs += 1000;
     this.#world.bringBack(set);
+  }
+
+  /** From now on the memcg's own tasks wait for memory and I/O so many percent of the time. */
+  pressure(path: string, { memory = 0, io = 0 }: { readonly memory?: number; readonly io?: number }): void {
+    const nowMs = this.#world.clock.nowMs();
+    const memcg = this.#made(path);
+    memcg.memoryStall.rate(memory, nowMs);
+    memcg.ioStall.rate(io, nowMs);
+  }
+
+  /** Free blocks, and how compactions go. */
+  get fragmentation(): Fragmentation {
+    return this.#compaction.fragmentation;
+  }
+
+  /** Compactions started so far. */
+  get compactions(): number {
+    return this.#compaction.starts;
   }
 
   /** Lets the tasks of a memcg run for a moment without using any of its pages. */

@@ -1,5 +1,6 @@
 import type { GenerationNumbers } from './generations.js';
 import type { PageSet } from './page-set.js';
+import { Stall } from './stall.js';
 
 /** Limits of a memcg in bytes; Infinity is the kernel's "max". */
 export interface MemcgLimits {
@@ -28,6 +29,9 @@ export class SimulatedMemcg {
   readonly tasks = new Set<number>();
   readonly sets = new Set<PageSet>();
   slabReclaimableBytes = 0;
+  /** Stall time of its own tasks. */
+  readonly memoryStall = new Stall();
+  readonly ioStall = new Stall();
   /** CPU time of its own tasks. */
   cpuUsageUs = 0;
   /** memory.swappiness of cgroup v1; undefined: the machine's. */

@@ -6,11 +6,13 @@
  *     mapped:48:500:/root/a       page cache of FILE, touched through a mapping
  *     read:48:500:/root/b         page cache of FILE, used through read(2) only
  *     locked:16:0                 anonymous memory, mlocked
+ *     holes:256:0                 anonymous memory of which every second page was given back: it leaves what is free in single pages
  *
  * Files must exist and be as large as the set. Prints "ready PID" when every set is in memory. On SIGUSR1 prints for each set
- *   TYPE MIB EVERY_MS resident PAGES lost PAGES gap MS idle MS
+ *   TYPE MIB EVERY_MS resident PAGES lost PAGES gap MS idle MS busy US rounds N
  * and then "end". `idle` is the time since the last use of the set began. `lost` counts the pages that were found missing when a set was about to be touched; `gap` is the longest
- * time since the last report that a page of the set may have gone untouched. Ends on SIGTERM.
+ * time since the last report that a page of the set may have gone untouched; `busy` and `rounds` are the time spent touching the set
+ * since then, and how often it was. Ends on SIGTERM.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -35,6 +37,8 @@ struct set {
 	long due_ms;
 	long touched_ms;
 	long gap_ms;
+	long busy_us;
+	size_t rounds;
 };
 
 static struct set sets[MOST_SETS];
@@ -55,11 +59,16 @@ static void die(const char *what)
 	exit(1);
 }
 
-static long now_ms(void)
+static long now_us(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static long now_ms(void)
+{
+	return now_us() / 1000;
 }
 
 enum { CHUNK_PAGES = (1 << 20) / PAGE };
@@ -102,7 +111,8 @@ static void open_set(struct set *set, const char *text)
 	}
 	set->pages = (set->mib << 20) / PAGE;
 	set->present = malloc(set->pages);
-	int anonymous = !strcmp(set->type, "anon") || !strcmp(set->type, "locked");
+	int holes = !strcmp(set->type, "holes");
+	int anonymous = holes || !strcmp(set->type, "anon") || !strcmp(set->type, "locked");
 	set->fd = anonymous ? -1 : open(file, O_RDONLY);
 	if (!anonymous && set->fd < 0)
 		die(file);
@@ -121,6 +131,8 @@ static void open_set(struct set *set, const char *text)
 		}
 		if (!strcmp(set->type, "locked") && mlock((void *)set->memory, set->mib << 20))
 			die("mlock");
+		for (size_t page = 0; holes && page < set->pages; page += 2)
+			madvise((char *)set->memory + page * PAGE, PAGE, MADV_DONTNEED);
 	} else {
 		touch(set, 0);
 	}
@@ -131,8 +143,10 @@ static void open_set(struct set *set, const char *text)
 /* From the start of the last round to the end of this one: no page went untouched for longer. */
 static void touch_again(struct set *set)
 {
-	long start_ms = now_ms();
+	long start_ms = now_ms(), start_us = now_us();
 	touch(set, 1);
+	set->busy_us += now_us() - start_us;
+	set->rounds++;
 	long gap_ms = now_ms() - set->touched_ms;
 	if (gap_ms > set->gap_ms)
 		set->gap_ms = gap_ms;
@@ -142,9 +156,11 @@ static void touch_again(struct set *set)
 static void report(void)
 {
 	for (struct set *set = sets; set < sets + set_count; set++) {
-		printf("%s %zu %ld resident %zu lost %zu gap %ld idle %ld\n", set->type, set->mib, set->every_ms,
-		       set->pages - missing(set, 0, set->pages), set->lost, set->gap_ms, now_ms() - set->touched_ms);
-		set->gap_ms = 0;
+		printf("%s %zu %ld resident %zu lost %zu gap %ld idle %ld busy %ld rounds %zu\n", set->type, set->mib, set->every_ms,
+		       set->pages - missing(set, 0, set->pages), set->lost, set->gap_ms,
+		       now_ms() - set->touched_ms, set->busy_us, set->rounds);
+		set->gap_ms = set->busy_us = 0;
+		set->rounds = 0;
 	}
 	printf("end\n");
 	fflush(stdout);

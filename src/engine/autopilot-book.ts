@@ -1,0 +1,108 @@
+import type { Memcg } from '../kernel/kernel.js';
+import type { MemcgSettings } from './autopilot-settings.js';
+import type { PageType } from './eviction.js';
+import type { PressureSample } from './pressure.js';
+import type { SeenMemcg } from './tracker.js';
+
+/** How a period of the autopilot ended for a memcg. docs/files.md explains each to users. */
+export const periodEnds = [
+  'done',
+  'nothing_cold',
+  'too_few_agings',
+  'period_psi_exceeds_limit',
+  'psi_exceeds_limit',
+  'in_use',
+  'no_swap',
+  'disabled',
+  'memcg_gone',
+  'psi_unreadable',
+  'scan_period_off',
+  'cancelled',
+  'error',
+] as const;
+
+export type PeriodEnd = (typeof periodEnds)[number];
+
+/** A memcg on one node, as the autopilot keeps it in its book. */
+export interface Watched {
+  readonly memcg: Memcg;
+  readonly node: number;
+  settings: MemcgSettings;
+  /** Since when its agings count. */
+  watchedSinceMs: number;
+  /** Its present period began so long ago, with this pressure; undefined: it has yet to begin. */
+  periodStart: PressureSample | undefined;
+  minSeq: bigint;
+  maxSeq: bigint;
+  /** The youngest generation when it was first seen: those after it were made by agings since. */
+  firstMaxSeq: bigint;
+  readonly evictedPages: Record<PageType, number>;
+  readonly ends: Map<PeriodEnd, number>;
+}
+
+/** What the autopilot knows of each memcg and node. */
+export class AutopilotBook {
+  readonly #watched = new Map<string, Watched>();
+  /** All ends so far, those of memcgs that are gone included. */
+  readonly ends = new Map<PeriodEnd, number>();
+
+  /** Takes over what is listed now. Answers whether there are new memcgs. */
+  observe(
+    seen: readonly SeenMemcg[],
+    atMs: number,
+    settingsOf: (path: string, node: number) => MemcgSettings,
+    isExempt: (path: string) => boolean,
+  ): boolean {
+    const listed = new Set<string>();
+    let hasNew = false;
+    for (const { memcg, listed: one } of seen) {
+      if (isExempt(memcg.path)) continue;
+      for (const { node, generations } of one.nodes) {
+        const key = `${memcg.inode} ${node}`;
+        const minSeq = generations[0]?.seq ?? 0n;
+        const maxSeq = generations.at(-1)?.seq ?? 0n;
+        listed.add(key);
+        const known = this.#watched.get(key);
+        if (known) Object.assign(known, { minSeq, maxSeq });
+        else {
+          hasNew = true;
+          this.#watched.set(key, {
+            memcg,
+            node,
+            settings: settingsOf(memcg.path, node),
+            watchedSinceMs: atMs,
+            periodStart: undefined,
+            minSeq,
+            maxSeq,
+            firstMaxSeq: maxSeq,
+            evictedPages: { anon: 0, file: 0 },
+            ends: new Map(),
+          });
+        }
+      }
+    }
+    for (const key of this.#watched.keys()) if (!listed.has(key)) this.#watched.delete(key);
+    return hasNew;
+  }
+
+  /** In the order of the kernel's listing. */
+  all(): Iterable<Watched> {
+    return this.#watched.values();
+  }
+
+  /** Settings have changed: where the period or `disabled` did, a new period begins, so that no change makes a run come sooner. */
+  reconsider(atMs: number, settingsOf: (path: string, node: number) => MemcgSettings): void {
+    for (const watched of this.#watched.values()) {
+      const before = watched.settings;
+      watched.settings = settingsOf(watched.memcg.path, watched.node);
+      const { disabled, period_secs } = watched.settings;
+      if (before.disabled && !disabled) watched.watchedSinceMs = atMs;
+      if (before.disabled !== disabled || before.period_secs !== period_secs) watched.periodStart = undefined;
+    }
+  }
+
+  note(watched: readonly Watched[], end: PeriodEnd): void {
+    for (const one of watched) one.ends.set(end, (one.ends.get(end) ?? 0) + 1);
+    this.ends.set(end, (this.ends.get(end) ?? 0) + 1);
+  }
+}

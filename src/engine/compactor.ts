@@ -1,0 +1,209 @@
+import { ColdpgsError, sentenceOf } from '../errors.js';
+import type { Clock } from '../kernel/clock.js';
+import type { CompactionEnd, CompactionRun } from '../kernel/compaction.js';
+import type { FreeMemory } from '../kernel/compaction.js';
+import type { Kernel } from '../kernel/kernel.js';
+import type { Log } from '../log.js';
+import { noPressure } from './autopilot.js';
+import { type CompactSettings, defaultCompactSettings } from './autopilot-settings.js';
+import { type CompactionReason, decideCompaction, freeBlocks } from './compaction-decision.js';
+import { pressurePercent, PressureReader, type PressureSample } from './pressure.js';
+import { PressureGuard } from './pressure-guard.js';
+import { Turns } from './turns.js';
+
+/** How a compaction ended: as the kernel says, or why it was killed, or that it did not end even then. */
+export type CompactionOutcome =
+  Exclude<CompactionEnd, 'killed'> | 'psi_exceeds_limit' | 'too_long' | 'disabled' | 'cancelled' | 'does_not_end';
+
+/** The last period that ended. */
+export interface PeriodRecord {
+  readonly at: Date;
+  readonly ran: boolean;
+  readonly reason: CompactionReason;
+  readonly pressurePercent: number | undefined;
+}
+
+/** The last compaction. */
+export interface CompactionRecord {
+  readonly at: Date;
+  readonly reason: CompactionReason;
+  readonly outcome: CompactionOutcome;
+  readonly tookMs: number;
+  /** Blocks of the wanted order that are free now and were not before; negative where others took more meanwhile. */
+  readonly blocksGained: number;
+}
+
+/** Pressure is looked at so often while a compaction goes on. */
+const lookMs = 1000;
+/** A process that was killed has so long to end before it is left to itself. */
+const dyingMs = 30_000;
+const longestNapMs = 3_600_000;
+
+/** Compacts memory by itself: every period, where there are enough fragments and little pressure, by a process that can be killed. */
+export class Compactor {
+  #settings: CompactSettings = defaultCompactSettings;
+  lastPeriod: PeriodRecord | undefined;
+  lastRun: CompactionRecord | undefined;
+  readonly reasons = new Map<CompactionReason, number>();
+  readonly outcomes = new Map<CompactionOutcome, number>();
+  periodsWithout = 0;
+  #periodStart: PressureSample | undefined;
+  #left: FreeMemory | undefined;
+  /** A compaction that has not ended. */
+  #going: CompactionRun | undefined;
+  #alarm = new AbortController();
+  readonly #rounds = new Turns(1);
+
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly clock: Clock,
+    private readonly hasPressure: () => boolean,
+    private readonly log: Log,
+  ) {}
+
+  get settings(): CompactSettings {
+    return this.#settings;
+  }
+
+  /** Changes settings, all or none; no change makes a compaction come sooner. Throws NO_PRESSURE when it would enable compactions without PSI. */
+  change(settings: Partial<CompactSettings>): void {
+    const changed = { ...this.#settings, ...settings };
+    if (!changed.disabled && !this.hasPressure()) throw noPressure('compact memory');
+    const { disabled, period_secs } = this.#settings;
+    if (changed.disabled !== disabled || changed.period_secs !== period_secs) this.#periodStart = undefined;
+    this.#settings = changed;
+    this.log.info({ ...settings }, 'settings of compaction have changed');
+    this.wake();
+  }
+
+  /** Ends periods as they come to their end, until `signal` is aborted. Nothing ends the loop otherwise. */
+  async run(signal: AbortSignal): Promise<void> {
+    signal.addEventListener('abort', () => this.wake(), { once: true });
+    while (!signal.aborted) {
+      this.#alarm = new AbortController();
+      await this.#rounds
+        .run('/', signal, () => this.#tick(signal))
+        .catch((failure: unknown) => this.#failed(failure, signal));
+      const napMs = this.#settings.disabled ? longestNapMs : Math.max(lookMs, this.#untilDueMs());
+      if (!signal.aborted) await this.clock.sleep(napMs, this.#alarm.signal);
+    }
+  }
+
+  /** Ends the period now and begins a new one. Throws BAD_VALUE when compactions are disabled, CANCELLED. */
+  async runNow(signal: AbortSignal): Promise<void> {
+    if (this.#settings.disabled)
+      throw new ColdpgsError('BAD_VALUE', 'EINVAL', 'Compaction is disabled: write false to disabled first.');
+    await this.#rounds.run('/', signal, async () => {
+      this.#periodStart ??= await this.#sample();
+      await this.clock.sleep(lookMs, signal);
+      if (!signal.aborted) await this.#endPeriod(signal);
+    });
+    this.wake();
+  }
+
+  wake(): void {
+    this.#alarm.abort();
+  }
+
+  async #tick(signal: AbortSignal): Promise<void> {
+    if (this.#settings.disabled) return;
+    if (!this.#periodStart) this.#periodStart = await this.#sample();
+    else if (this.#untilDueMs() <= 0) await this.#endPeriod(signal);
+  }
+
+  async #endPeriod(signal: AbortSignal): Promise<void> {
+    const before = this.#periodStart;
+    this.#periodStart = undefined;
+    const sample = (this.#periodStart = await this.#sample());
+    const percent = before && pressurePercent(before, sample);
+    if (this.#going) return this.#note(false, 'still_running', percent);
+    if (percent === undefined) return this.#note(false, 'psi_unreadable', percent);
+    const now = await this.kernel.compaction.freeMemory();
+    const outlook = { pressurePercent: percent, now, before: this.#left, periodsWithout: this.periodsWithout };
+    const { run, reason } = decideCompaction(this.#settings, outlook, this.kernel.pageBytes);
+    this.#note(run, reason, percent);
+    if (run) await this.#compact(now, reason, signal);
+  }
+
+  async #compact(before: FreeMemory, reason: CompactionReason, signal: AbortSignal): Promise<void> {
+    const at = new Date();
+    const startMs = this.clock.nowMs();
+    const going = this.kernel.compaction.start();
+    this.#going = going;
+    void going.ended.then(() => (this.#going = undefined));
+    const outcome = await this.#watch(going, signal);
+    this.#left = await this.kernel.compaction.freeMemory();
+    const order = this.#settings.compact_order;
+    const tookMs = this.clock.nowMs() - startMs;
+    this.lastRun = {
+      at,
+      reason,
+      outcome,
+      tookMs,
+      blocksGained: freeBlocks(this.#left, order) - freeBlocks(before, order),
+    };
+    this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
+    this.log.info({ ...this.lastRun }, 'compacted');
+  }
+
+  /** Waits for the end of a compaction, and kills it when it must not go on. */
+  async #watch(going: CompactionRun, signal: AbortSignal): Promise<CompactionOutcome> {
+    let end: CompactionEnd | undefined;
+    const ended = new AbortController();
+    void going.ended.then((how) => {
+      end = how;
+      ended.abort();
+    });
+    const startMs = this.clock.nowMs();
+    const guard = new PressureGuard(this.kernel, this.clock, '/', 'tree', this.#settings.compact_psi_percent_limit);
+    let killedFor: CompactionOutcome | undefined;
+    let killedMs = 0;
+    while (end === undefined) {
+      const nowMs = this.clock.nowMs();
+      killedFor ??= await this.#reasonToKill(guard, nowMs - startMs, signal, ended.signal);
+      if (killedFor && end === undefined) {
+        if (killedMs === 0) killedMs = this.clock.nowMs();
+        going.kill();
+        if (this.clock.nowMs() - killedMs >= dyingMs) return 'does_not_end';
+      }
+      await this.clock.sleep(lookMs, ended.signal);
+    }
+    return end === 'killed' ? (killedFor ?? 'cancelled') : end;
+  }
+
+  async #reasonToKill(
+    guard: PressureGuard,
+    elapsedMs: number,
+    signal: AbortSignal,
+    ended: AbortSignal,
+  ): Promise<CompactionOutcome | undefined> {
+    const { disabled, compact_sec_max } = this.#settings;
+    if (signal.aborted) return 'cancelled';
+    if (disabled) return 'disabled';
+    if (elapsedMs >= compact_sec_max * 1000) return 'too_long';
+    // What cannot be read any more cannot be kept within its limit.
+    return (await guard.isWithin(ended).catch(() => false)) ? undefined : 'psi_exceeds_limit';
+  }
+
+  #note(ran: boolean, reason: CompactionReason, percent: number | undefined): void {
+    this.lastPeriod = { at: new Date(), ran, reason, pressurePercent: percent };
+    this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
+    this.periodsWithout = ran ? 0 : this.periodsWithout + 1;
+    this.log.debug({ ran, reason, percent }, 'a period of compaction ended');
+  }
+
+  #failed(failure: unknown, signal: AbortSignal): void {
+    if (signal.aborted) return;
+    this.#note(false, 'error', undefined);
+    this.log.error({ failure: sentenceOf(failure) }, 'a round of compaction failed; the next one comes as usual');
+  }
+
+  #untilDueMs(): number {
+    const periodMs = this.#settings.period_secs * 1000;
+    return this.#periodStart ? this.#periodStart.atMs + periodMs - this.clock.nowMs() : periodMs;
+  }
+
+  #sample(): Promise<PressureSample> {
+    return new PressureReader(this.kernel, this.clock).sample('/', 'tree');
+  }
+}

@@ -1,0 +1,68 @@
+import type { Clock } from '../kernel/clock.js';
+import type { Kernel } from '../kernel/kernel.js';
+import type { PressureTotals } from '../kernel/psi.js';
+
+/** What counts as a memcg's pressure: that of its own tasks, or with those of its descendants. */
+export type PressureScope = 'own' | 'tree';
+
+/** Stall times of a memcg at a moment. */
+export interface PressureSample {
+  readonly atMs: number;
+  readonly totals: PressureTotals;
+  /** Of its children, by path; none for the scope `tree`. */
+  readonly children: ReadonlyMap<string, PressureTotals>;
+}
+
+/**
+ * Percent of the time between two samples in which tasks waited for memory or for I/O, in hundredths: the larger of both, because the kernel often counts one
+ * wait as either. Own pressure is the total less what the children had of it. undefined when no time has passed.
+ */
+export function pressurePercent(before: PressureSample, after: PressureSample): number | undefined {
+  const elapsedUs = (after.atMs - before.atMs) * 1000;
+  if (elapsedUs <= 0) return undefined;
+  const share = Math.max(stalledUs(before, after, 'memoryUs'), stalledUs(before, after, 'ioUs')) / elapsedUs;
+  return Math.round(Math.min(1, share) * 10_000) / 100;
+}
+
+/** A child that was made meanwhile, or again at the same path, had all its pressure meanwhile. One that was removed keeps what it had since `before`. */
+function stalledUs(before: PressureSample, after: PressureSample, resource: keyof PressureTotals): number {
+  let us = after.totals[resource] - before.totals[resource];
+  for (const [path, totals] of after.children) {
+    const earlier = before.children.get(path)?.[resource] ?? 0;
+    us -= totals[resource] >= earlier ? totals[resource] - earlier : totals[resource];
+  }
+  return Math.max(0, us);
+}
+
+/** Takes samples. One `PressureReader` serves one round: what was read for a memcg is not read again for its parent. */
+export class PressureReader {
+  readonly #read = new Map<string, Promise<PressureTotals>>();
+
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Throws MEMCG_GONE, and KERNEL_REFUSED where pressure cannot be read. */
+  async sample(path: string, scope: PressureScope): Promise<PressureSample> {
+    const atMs = this.clock.nowMs();
+    const totals = await this.#totals(path);
+    const children = new Map<string, PressureTotals>();
+    if (scope === 'own' && this.kernel.pressure.scope === 'memcg')
+      for (const name of this.kernel.memcgs.childNames(path)) {
+        const child = path === '/' ? `/${name}` : `${path}/${name}`;
+        // A child that goes away meanwhile has nothing to be taken off.
+        const of = await this.#totals(child).catch(() => undefined);
+        if (of) children.set(child, of);
+      }
+    return { atMs, totals, children };
+  }
+
+  #totals(path: string): Promise<PressureTotals> {
+    const known = this.#read.get(path);
+    if (known) return known;
+    const reading = this.kernel.pressure.totals(path);
+    this.#read.set(path, reading);
+    return reading;
+  }
+}

@@ -1,0 +1,109 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { CompactionEnd, CompactionInterface, CompactionRun, FreeMemory } from '../compaction.js';
+import { parseFreeBlocks } from '../buddyinfo.js';
+import { parseFreeBytes } from '../meminfo.js';
+import { parseMovablePages } from '../pagetypeinfo.js';
+import { readText } from './kernel-file.js';
+import type { KernelPaths } from './paths.js';
+import { kernelRefused } from './refusal.js';
+
+/**
+ * Starts a process for each line it reads, which asks for a compaction, and prints its exit status; SIGUSR1 kills the process. A shell of its own,
+ * started before the mount: a child of the daemon itself would inherit /dev/fuse. It alone kills, because only the parent knows that a process id
+ * still is its child's.
+ */
+const script = `
+child=
+signalled=
+trap '' INT HUP
+trap 'signalled=1; [ -n "$child" ] && kill -KILL "$child"' USR1
+while :; do
+  signalled=
+  if ! read -r line; then
+    [ -n "$signalled" ] && continue
+    exit
+  fi
+  sh -c 'echo 1 > "$1"' sh "$1" 2> /dev/null &
+  child=$!
+  while :; do
+    wait "$child"
+    status=$?
+    kill -0 "$child" 2> /dev/null || break
+  done
+  child=
+  echo "$status"
+done
+`;
+
+export class LinuxCompaction implements CompactionInterface {
+  #starter: ChildProcess | undefined;
+  #killed = false;
+  #onEnd: ((end: CompactionEnd) => void) | undefined;
+
+  constructor(private readonly paths: Pick<KernelPaths, 'meminfo' | 'pageTypes' | 'freeBlocks' | 'compactMemory'>) {}
+
+  prepare(): void {
+    const starter = spawn('/bin/sh', ['-c', script, 'coldpgs-compaction', this.paths.compactMemory], {
+      detached: true,
+      stdio: ['pipe', 'pipe', 'ignore'],
+      env: { LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+      cwd: '/',
+    });
+    this.#starter = starter;
+    starter.on('error', () => this.#gone(starter));
+    starter.on('exit', () => this.#gone(starter));
+    starter.stdin.on('error', () => undefined);
+    const lines = createInterface(starter.stdout);
+    lines.on('line', (line) => {
+      this.#end(line === '0' ? 'done' : this.#killed ? 'killed' : 'refused');
+    });
+    starter.unref();
+    for (const pipe of [starter.stdin, starter.stdout]) (pipe as unknown as { unref?(): void }).unref?.();
+  }
+
+  close(): void {
+    this.#starter?.kill('SIGUSR1');
+    this.#starter?.stdin?.end();
+    this.#starter = undefined;
+  }
+
+  async freeMemory(): Promise<FreeMemory> {
+    return {
+      freeBytes: parseFreeBytes(await readText(this.paths.meminfo)),
+      movablePagesByOrder: parseMovablePages(await readText(this.paths.pageTypes)),
+      blocksByOrder: parseFreeBlocks(await readText(this.paths.freeBlocks)),
+    };
+  }
+
+  start(): CompactionRun {
+    const starter = this.#starter;
+    if (!starter?.stdin || this.#onEnd)
+      throw kernelRefused(
+        'No process can be started for the compaction: the last one has not ended, or /bin/sh is not there.',
+        undefined,
+      );
+    const ended = new Promise<CompactionEnd>((resolve) => {
+      this.#onEnd = resolve;
+    });
+    this.#killed = false;
+    starter.stdin.write('compact\n');
+    const kill = (): void => {
+      if (!this.#onEnd) return;
+      this.#killed = true;
+      starter.kill('SIGUSR1');
+    };
+    return { ended, kill };
+  }
+
+  #end(end: CompactionEnd): void {
+    const onEnd = this.#onEnd;
+    this.#onEnd = undefined;
+    onEnd?.(end);
+  }
+
+  #gone(starter: ChildProcess): void {
+    if (this.#starter === starter) this.#starter = undefined;
+    this.#end('refused');
+  }
+}

@@ -1,0 +1,69 @@
+import type { Clock } from '../clock.js';
+import type { CompactionEnd, CompactionInterface, CompactionRun, FreeMemory } from '../compaction.js';
+import { PAGE_BYTES } from './bytes.js';
+import type { Faults } from './faults.js';
+
+const ORDERS = 11;
+
+/** What is free on the simulated machine, and how compactions go there. All of it is a test's to change. */
+export interface Fragmentation {
+  /** Free blocks by order, all of them movable. */
+  blocks: number[];
+  /** How long a compaction takes; it joins all blocks to the largest there can be. */
+  compactionMs: number;
+  /** Whether a process that compacts ends when it is killed. */
+  endsWhenKilled: boolean;
+}
+
+/** Compaction of the simulated machine. */
+export class SimulatedCompaction implements CompactionInterface {
+  readonly fragmentation: Fragmentation = {
+    blocks: Array.from({ length: ORDERS }, (_, order) => (order === ORDERS - 1 ? 64 : 0)),
+    compactionMs: 2000,
+    endsWhenKilled: true,
+  };
+  /** Compactions started so far. */
+  starts = 0;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly faults: Faults,
+  ) {}
+
+  prepare(): void {}
+
+  close(): void {}
+
+  async freeMemory(): Promise<FreeMemory> {
+    this.faults.meet('freeMemory');
+    const { blocks } = this.fragmentation;
+    const movablePagesByOrder = blocks.map((count, order) => count * 2 ** order);
+    const pages = movablePagesByOrder.reduce((sum, one) => sum + one, 0);
+    return { freeBytes: pages * PAGE_BYTES, movablePagesByOrder, blocksByOrder: [...blocks] };
+  }
+
+  start(): CompactionRun {
+    this.faults.meet('compact');
+    this.starts++;
+    const killed = new AbortController();
+    const ended = (async (): Promise<CompactionEnd> => {
+      await this.clock.sleep(this.fragmentation.compactionMs, killed.signal);
+      if (killed.signal.aborted) return 'killed';
+      this.#join();
+      return 'done';
+    })();
+    const kill = (): void => {
+      if (this.fragmentation.endsWhenKilled) killed.abort();
+    };
+    return { ended, kill };
+  }
+
+  #join(): void {
+    const { blocks } = this.fragmentation;
+    for (let order = 0; order < ORDERS - 1; order++) {
+      const count = blocks[order] ?? 0;
+      blocks[order] = count % 2;
+      blocks[order + 1] = (blocks[order + 1] ?? 0) + Math.floor(count / 2);
+    }
+  }
+}

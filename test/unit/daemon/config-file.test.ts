@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { parseConfig } from '../../../src/daemon/config-file.js';
+import { configSchemaText } from '../../../src/daemon/config-schema.js';
+import { configIn } from '../../../src/daemon/running-config.js';
+
+void t.test('options by name, and the autopilot', async (t) => {
+  const { options, autopilot } = parseConfig(
+    `# a comment
+scan-period: 30
+dialect: doc
+simulate: true
+mode-global: "0640"
+mem_agent:
+  memcg:
+    disabled: false
+    period_psi_percent_limit: 0.5
+  compact:
+    compact_force_times: 18446744073709551615
+  cgroups:
+    - path=/pod,numa-id=0:1,period-secs=60
+    - path: /with, comma
+      numa-id: [1, 2]
+      no-subdir: true
+      swap: true
+`,
+    'coldpgs.yaml',
+  );
+  t.same(options, { 'scan-period': '30', dialect: 'doc', simulate: true, 'mode-global': '0640' });
+  t.same(autopilot.memcg, { disabled: false, period_psi_percent_limit: 0.5 });
+  t.same(autopilot.compact, { compact_force_times: Infinity });
+  t.same(autopilot.overrides, [
+    { path: '/pod', nodes: [0, 1], noSubdir: false, settings: { period_secs: 60 } },
+    { path: '/with, comma', nodes: [1, 2], noSubdir: true, settings: { swap: true } },
+  ]);
+});
+
+void t.test('an empty file says nothing', async (t) => {
+  for (const text of ['', '\n# nothing\n', '{}'])
+    t.same(parseConfig(text, 'f'), { options: {}, autopilot: { memcg: {}, compact: {} } });
+});
+
+/** Texts, and what is said of each: all mistakes, each at its place. */
+const mistakes: readonly (readonly [text: string, said: readonly RegExp[]])[] = [
+  ['scan_period: 30\n', [/^f:1:1: there is no setting scan_period; there are scan-period, /]],
+  [
+    '\nscan-period: 70000\ndialect: new\n',
+    [/^f:2:14: scan-period: .*0 to 65535, not 70000$/, /^f:3:10: dialect: .*not "new"$/],
+  ],
+  ['mem_agent:\n  memgc: {}\n', [/^f:2:3: mem_agent has no memgc; it has memcg, compact and cgroups$/]],
+  [
+    'mem_agent:\n  memcg:\n    period_secs: 0\n    unknown: 1\n  compact: { compact_order: x }\n',
+    [
+      /^f:3:5: memcg period_secs takes a whole number from 1 to 31536000, not 0$/,
+      /^f:4:5: memcg has no setting unknown/,
+      /^f:5:14: compact compact_order takes .*, not "x"$/,
+    ],
+  ],
+  [
+    'mem_agent:\n  cgroups:\n    - path=/a,swap=2\n    - swap: true\n',
+    [/^f:3:7: memcg \/a swap takes/, /^f:4:7: .*there is no path=/],
+  ],
+  ['mem_agent:\n  cgroups: /a\n', [/^f:2:12: cgroups takes a list/]],
+  ['mem_agent: 1\n', [/^f:1:12: mem_agent takes keys and values$/]],
+  ['scan-period: 1\nscan-period: 2\n', [/^f:2:1: Map keys must be unique/]],
+  ['scan-period: [1\n', [/^f:\d+:\d+: /]],
+  ['- a\n', [/^f:1:1: the file takes keys and values$/]],
+];
+
+void t.test('mistakes are told all at once, each with line and column', async (t) => {
+  for (const [text, said] of mistakes)
+    try {
+      parseConfig(text, 'f');
+      t.fail(text);
+    } catch (failure) {
+      t.match(failure, { code: 'BAD_SETTING' });
+      const lines = (failure as Error).message.split('\n');
+      t.equal(lines.length, said.length, `${JSON.stringify(text)}: ${lines.join(' | ')}`);
+      for (const [index, expected] of said.entries()) t.match(lines[index], expected);
+    }
+});
+
+void t.test(
+  'the published JSON Schema is that of this version: coldpgs check-config --schema > docs/coldpgs.schema.json',
+  async (t) => {
+    const published = readFileSync(new URL('../../../docs/coldpgs.schema.json', import.meta.url), 'utf8');
+    t.same(JSON.parse(published), JSON.parse(configSchemaText()));
+  },
+);
+
+void t.test('the file that a running daemon was started with', async (t) => {
+  t.equal(configIn(['node', 'coldpgs', 'mount', '/mnt', '--config', 'a.yaml', '--owner', '0:0']), 'a.yaml');
+  t.equal(configIn(['node', 'coldpgs', 'mount', '--config=/etc/a.yaml', '/mnt']), '/etc/a.yaml');
+  t.equal(configIn(['node', 'coldpgs', 'mount', '/mnt']), undefined);
+});

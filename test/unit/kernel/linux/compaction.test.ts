@@ -1,0 +1,70 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import type { CompactionInterface } from '../../../../src/kernel/compaction.js';
+import { captured } from '../fixtures.js';
+import { machine } from './machine.js';
+
+// What waits for a compaction does not keep a process alive by itself.
+const alive = setInterval(() => undefined, 1000);
+t.teardown(() => clearInterval(alive));
+
+const file = 'proc/sys/vm/compact_memory';
+
+/** A machine whose compaction is a file, or a pipe that nobody reads: that is one that goes on until it is killed. */
+function compacting(
+  t: Test,
+  kind: 'file' | 'pipe' | 'none',
+): { compaction: CompactionInterface; written: () => string } {
+  const it = machine(t);
+  if (kind === 'file') it.write(file, '');
+  if (kind === 'pipe') execFileSync('mkfifo', [it.file(file)]);
+  // A folder cannot be written to, by root neither.
+  if (kind === 'none') execFileSync('mkdir', [it.file(file)]);
+  const { compaction } = it.kernel;
+  compaction.prepare();
+  t.teardown(() => compaction.close());
+  return { compaction, written: () => readFileSync(it.file(file), 'utf8') };
+}
+
+void t.test('a compaction is a write of 1, by a process of its own, and can be had again', async (t) => {
+  const { compaction, written } = compacting(t, 'file');
+  for (let time = 0; time < 3; time++) {
+    t.equal(await compaction.start().ended, 'done');
+    t.equal(written(), '1\n');
+  }
+});
+
+void t.test('one that goes on is killed, and the next can be started; a kill too late does no harm', async (t) => {
+  const { compaction } = compacting(t, 'pipe');
+  for (let time = 0; time < 3; time++) {
+    const run = compaction.start();
+    t.throws(() => compaction.start(), { code: 'KERNEL_REFUSED' }, 'one at a time');
+    // As the engine does: again and again until it has ended.
+    const killing = setInterval(() => run.kill(), 20);
+    t.equal(await run.ended, 'killed');
+    clearInterval(killing);
+    run.kill();
+    await sleep(20);
+  }
+});
+
+void t.test('a kernel that refuses', async (t) => {
+  t.equal(await compacting(t, 'none').compaction.start().ended, 'refused');
+});
+
+void t.test('without the process that starts others nothing is started', async (t) => {
+  const { compaction } = machine(t).kernel;
+  t.throws(() => compaction.start(), { code: 'KERNEL_REFUSED' });
+});
+
+void t.test('free memory, from three files of the kernel', async (t) => {
+  const proc = Object.fromEntries(
+    ['meminfo', 'pagetypeinfo', 'buddyinfo'].map((name) => [name, captured('kernel-6.12', name)]),
+  );
+  const free = await machine(t, { proc }).kernel.compaction.freeMemory();
+  t.ok(free.freeBytes > 0);
+  t.equal(free.blocksByOrder.length, 11);
+  t.equal(free.movablePagesByOrder.length, 11);
+});

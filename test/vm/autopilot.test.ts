@@ -1,0 +1,170 @@
+/** The autopilot on a real kernel: what it takes, what it leaves, and when it does nothing. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Daemon } from './daemon.js';
+import { makeDataFile, removeDataFile } from './data-file.js';
+import { eventually } from './eventually.js';
+import { assertAtMost } from './limits.js';
+import { Memcg } from './memcg.js';
+import { cat, echo, sh } from './shell.js';
+import { Workload } from './workload.js';
+
+const hasPressure = existsSync('/proc/pressure/memory');
+const folder = (daemon: Daemon): string => `${daemon.mountPoint}/sys/kernel/mm/mem_agent`;
+
+/** Nothing of the machine's own is judged here: pressure of the emulated machine says nothing. */
+const lenient = ['--memcg-period-psi-percent-limit', '100', '--memcg-eviction-psi-percent-limit', '100'];
+
+void describe('the autopilot', { skip: hasPressure ? false : 'this kernel was booted without psi=1' }, () => {
+  let daemon: Daemon;
+  let memcg: Memcg;
+  let workload: Workload;
+  let files: string[];
+
+  before(async () => {
+    files = [await makeDataFile('hot', 32), await makeDataFile('cold', 96)];
+    memcg = Memcg.make('flown');
+    workload = await Workload.start(
+      memcg,
+      'anon:32:500',
+      'anon:96:0',
+      `read:32:500:${files[0] ?? ''}`,
+      `mapped:96:0:${files[1] ?? ''}`,
+    );
+    daemon = await Daemon.start({
+      options: [
+        '--memcg-disabled',
+        'false',
+        '--memcg-swap',
+        '1',
+        '--memcg-swappiness-max',
+        '200',
+        '--memcg-period-secs',
+        '4',
+        ...lenient,
+      ],
+    });
+  });
+  after(async () => {
+    await workload.stop();
+    await memcg.remove();
+    await daemon.remove();
+    files.forEach(removeDataFile);
+  });
+
+  void it(
+    'takes what several agings found unused, of both types, and leaves what is in use',
+    { timeout: 120_000 },
+    async () => {
+      await eventually(
+        'the cold memory to be gone',
+        async () => {
+          const cold = (await workload.report()).filter(({ everyMs }) => everyMs === 0);
+          return cold.every(({ mib, residentPages }) => residentPages < mib * 256 * 0.05);
+        },
+        90_000,
+      );
+      const hot = (await workload.report()).filter(({ everyMs }) => everyMs > 0);
+      for (const { type, mib, lostPages } of hot)
+        assertAtMost(`pages of hot ${type} lost`, lostPages, mib * 256 * 0.02);
+    },
+  );
+
+  void it('says in status what it did to which memcg', async () => {
+    const status = await cat(`${folder(daemon)}/memcg/status`);
+    const [, node = ''] = new RegExp(`memcg \\d+ ${memcg.path}\\n( node 0 .*)`).exec(status) ?? [];
+    const figure = (name: string): number => Number(new RegExp(` ${name} (\\d+)`).exec(node)?.[1]);
+    assert.ok(figure('evicted_anon_pages') > 96 * 256 * 0.9, node);
+    assert.ok(figure('evicted_file_pages') > 96 * 256 * 0.9, node);
+    assert.ok(figure('agings') >= 3, node);
+    assert.match(node, / done=\d/);
+    assert.match(node, / too_few_agings=\d/);
+  });
+
+  void it('does nothing more once it is disabled', async () => {
+    await echo('true', `${folder(daemon)}/memcg/disabled`);
+    const before = memcg.stat('pgscan');
+    await sleep(12_000);
+    assertAtMost('pages scanned', memcg.stat('pgscan') - before, 0);
+  });
+});
+
+void describe('compaction', { skip: hasPressure ? false : 'this kernel was booted without psi=1' }, () => {
+  let daemon: Daemon;
+
+  before(async () => {
+    daemon = await Daemon.start({
+      options: [
+        '--compact-disabled',
+        'false',
+        '--compact-period-psi-percent-limit',
+        '100',
+        '--compact-psi-percent-limit',
+        '100',
+      ],
+    });
+  });
+  after(() => daemon.remove());
+
+  void it(
+    'gains blocks where memory is in fragments, and the process that does it has no file of ours open',
+    { timeout: 120_000 },
+    async () => {
+      const memcg = Memcg.make('fragments');
+      const workload = await Workload.start(memcg, 'holes:512:0');
+      try {
+        const { status, stderr } = await sh('echo 1 > "$RUN"', { RUN: `${folder(daemon)}/compact/run` });
+        assert.equal(status, 0, stderr);
+        const text = await cat(`${folder(daemon)}/compact/status`);
+        assert.match(text, /last_run_reason: fragmented\n/);
+        assert.match(text, /last_run_ended: done\n/);
+        const gained = Number(/last_run_blocks_gained: (-?\d+)/.exec(text)?.[1]);
+        assert.ok(gained > 50, text);
+      } finally {
+        await workload.stop();
+        await memcg.remove();
+      }
+      const starters = (await sh('grep -l coldpgs-compaction /proc/[0-9]*/cmdline | cut -d/ -f3; true', {})).stdout
+        .trim()
+        .split('\n');
+      for (const pid of starters.filter((one) => one !== '' && existsSync(`/proc/${one}/fd`))) {
+        const open = (await sh('ls -l "/proc/$PID/fd"; true', { PID: pid })).stdout;
+        assert.doesNotMatch(open, /\/dev\/fuse/);
+      }
+    },
+  );
+
+  void it('leaves no process behind after SIGKILL of the daemon', async () => {
+    const other = await Daemon.start();
+    other.kill('SIGKILL');
+    await other.ended;
+    await eventually('the starter to end', async () => {
+      const commands = (
+        await sh(`grep -l "" /proc/[0-9]*/cmdline | while read f; do tr '\\0' ' ' < $f; echo; done; true`, {})
+      ).stdout;
+      return (commands.match(/coldpgs-compaction/g) ?? []).length <= 1;
+    });
+    await other.remove();
+  });
+});
+
+void describe(
+  'a kernel without pressure stall information',
+  { skip: hasPressure ? 'this kernel has it: boot with psi=0' : false },
+  () => {
+    void it('starts without the autopilot, says what to boot with, and serves the rest', async () => {
+      const daemon = await Daemon.start({ options: ['--memcg-disabled', 'false'] });
+      try {
+        assert.match(await daemon.errors(), /mem_agent: .*psi=1/);
+        assert.match(await cat(`${folder(daemon)}/memcg/status`), /^state: off \(no pressure/);
+        const { status } = await sh('echo false > "$FILE"', { FILE: `${folder(daemon)}/memcg/disabled` });
+        assert.notEqual(status, 0);
+        assert.equal(readFileSync('/proc/cmdline', 'utf8').includes('psi=1'), false);
+      } finally {
+        await daemon.remove();
+      }
+    });
+  },
+);
