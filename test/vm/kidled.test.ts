@@ -61,7 +61,8 @@ void describe('the dd example of coldpgs.rst', () => {
       );
       assertNear(`bytes of cfei from age ${periods} on`, bytesFrom(stats, ['cfei'], periods), 128 * mib, 0.02);
       assertAtMost('bytes of all file rows', bytesFrom(stats, fileRows, 1), memcg.pageCacheBytes());
-      assertAtMost('bytes of cfei long before their time', bytesFrom(stats, ['cfei'], 15), 0);
+      // The programs that read it have page cache in the memcg, too, from before.
+      assertAtMost('bytes of cfei long before their time', bytesFrom(stats, ['cfei'], 15), 0.02 * 128 * mib);
       scans.push(stats.pageScans);
     }
     const [, second = 0, fifth = 0] = scans;
