@@ -3,52 +3,35 @@ import type { Clock } from '../kernel/clock.js';
 import type { Kernel, Memcg } from '../kernel/kernel.js';
 import { toText } from '../kernel/text.js';
 import type { Log } from '../log.js';
-import { AutopilotBook, type PeriodEnd, type Watched } from './autopilot-book.js';
-import { autopilotAgingMs, coldMs, coldPeriods, withinSwappiness } from './autopilot-coldness.js';
+import { AutopilotBook, type Watched } from './autopilot-book.js';
+import { autopilotAgingMs, coldMs } from './autopilot-coldness.js';
 import { conflictOf, type MemcgOverride, MemcgOverrides } from './autopilot-overrides.js';
+import { AutopilotPeriod, type Group, type PeriodSurroundings, pressureScopeOf } from './autopilot-period.js';
 import { defaultMemcgSettings, type MemcgSettings } from './autopilot-settings.js';
-import type { PageType } from './eviction.js';
-import { pressurePercent, PressureReader, type PressureSample, type PressureScope } from './pressure.js';
-import { PressureGuard, shortestWindowMs } from './pressure-guard.js';
+import { PressureReader } from './pressure.js';
+import { shortestWindowMs } from './pressure-guard.js';
 import type { Problems } from './problems.js';
-import type { ReclaimOutcome } from './reclaim.js';
 import type { ColdPages } from './reclaim-plan.js';
-import type { ReclaimRequest } from './run.js';
 import type { SeenMemcg } from './tracker.js';
 import { Turns } from './turns.js';
 
 /** What the autopilot must know of the engine around it. */
-export interface AutopilotSurroundings {
-  /** The scan period in milliseconds; 0 is off, and then nothing is known of any memcg. */
-  scanPeriodMs(): number;
+export interface AutopilotSurroundings extends PeriodSurroundings {
   /** What is proven idle for `idleMs` now, for every memcg that has something, by path. */
   coldPages(
     idleMs: (path: string) => number,
     paths: ReadonlySet<string>,
   ): Promise<ReadonlyMap<string, readonly ColdPages[]>>;
-  /** A run, when its turn comes. */
-  evict(request: Omit<ReclaimRequest, 'stepPages'>, signal: AbortSignal): Promise<ReclaimOutcome>;
-  /** Why anonymous memory of the memcg cannot be swapped; undefined when it can. */
-  obstacleToSwap(memcg: Memcg): Promise<string | undefined>;
   /** The intervals between agings have changed. */
   wakeAging(): void;
 }
 
 /** Runs of the autopilot side by side: one fewer than runs altogether, so that one who writes a file does not wait for all of them. */
 const runsAtOnce = 3;
-/** Less swap than this is none. (mem-agent: swap_not_available.) */
-const leastSwapPages = 256;
 /** Periods end together where they lie within this share of one. */
 const togetherShare = 0.05;
 const longestNapMs = 3_600_000;
 const shortestNapMs = 200;
-
-/** Memcgs on nodes that go by the same settings: one run takes them all. */
-interface Group {
-  readonly memcg: Memcg;
-  readonly settings: MemcgSettings;
-  readonly watched: readonly Watched[];
-}
 
 /**
  * Reclaims by itself: every period, in each memcg, what several agings in a row found unused, as long as tasks there do not have to wait for memory or
@@ -60,15 +43,20 @@ export class Autopilot {
   readonly #overrides = new MemcgOverrides();
   #alarm = new AbortController();
   readonly #rounds = new Turns(1);
+  readonly #period: AutopilotPeriod;
 
   constructor(
     private readonly kernel: Kernel,
     private readonly clock: Clock,
     private readonly hasPressure: () => boolean,
-    private readonly problems: Problems,
+    problems: Problems,
     private readonly log: Log,
     private readonly surroundings: AutopilotSurroundings,
-  ) {}
+  ) {
+    this.#period = new AutopilotPeriod(kernel, clock, problems, log, surroundings, (path, node) =>
+      this.#settingsOf(path, node),
+    );
+  }
 
   /** The settings of all memcgs that have none of their own. */
   get settings(): MemcgSettings {
@@ -179,7 +167,9 @@ export class Autopilot {
     const reader = new PressureReader(this.kernel, this.clock);
     for (const watched of this.#enabled()) {
       if (watched.periodStart) continue;
-      watched.periodStart = await this.#sample(reader, watched.memcg.path).catch(() => undefined);
+      watched.periodStart = await reader
+        .sample(watched.memcg.path, pressureScopeOf(watched.memcg.path))
+        .catch(() => undefined);
     }
   }
 
@@ -197,109 +187,12 @@ export class Autopilot {
     const worker = async (): Promise<void> => {
       for (let group = groups.shift(); group && !signal.aborted; group = groups.shift()) {
         const { memcg, watched } = group;
-        const end = await this.#endPeriod(group, cold.get(memcg.path) ?? [], reader, signal);
+        const end = await this.#period.end(group, cold.get(memcg.path) ?? [], reader, signal);
         this.book.note(watched, end);
         this.log.debug({ memcg: toText(memcg.path), nodes: watched.map(({ node }) => node), end }, 'a period ended');
       }
     };
     await Promise.all(Array.from({ length: runsAtOnce }, worker));
-  }
-
-  /** The end of a group's period and the beginning of its next: the gates, then the eviction. */
-  async #endPeriod(
-    group: Group,
-    cold: readonly ColdPages[],
-    reader: PressureReader,
-    signal: AbortSignal,
-  ): Promise<PeriodEnd> {
-    const { memcg, settings, watched } = group;
-    try {
-      const gate = await this.#gate(group, reader);
-      if (gate !== undefined) return gate;
-      if (this.surroundings.scanPeriodMs() === 0) return 'scan_period_off';
-      const nowMs = this.clock.nowMs();
-      if (watched.some(({ watchedSinceMs }) => nowMs - watchedSinceMs < coldMs(settings))) return 'too_few_agings';
-      const hasSwap = await this.#hasSwap(memcg);
-      const narrow = (all: readonly ColdPages[]): ColdPages[] =>
-        withinSwappiness(
-          all.filter((one) => watched.some(({ node }) => node === one.node)),
-          settings,
-          hasSwap,
-        );
-      if (narrow(cold).length === 0)
-        return settings.swap && !hasSwap && cold.some(({ type }) => type === 'anon') ? 'no_swap' : 'nothing_cold';
-      return await this.#evict(group, narrow, signal);
-    } catch (failure) {
-      return this.#endOfFailure(memcg, failure);
-    }
-  }
-
-  /** Begins the next period. Answers why the one before forbids a run, or undefined when it does not. */
-  async #gate({ memcg, settings, watched }: Group, reader: PressureReader): Promise<PeriodEnd | undefined> {
-    const [before] = watched.map(({ periodStart }) => periodStart);
-    for (const one of watched) one.periodStart = undefined;
-    try {
-      const sample = await this.#sample(reader, memcg.path);
-      for (const one of watched) one.periodStart = sample;
-      const percent = before && pressurePercent(before, sample);
-      if (percent === undefined) return 'psi_unreadable';
-      return percent <= settings.period_psi_percent_limit ? undefined : 'period_psi_exceeds_limit';
-    } catch (failure) {
-      if (failure instanceof ColdpgsError && failure.code === 'MEMCG_GONE') throw failure;
-      this.log.warn(
-        { memcg: toText(memcg.path), failure: sentenceOf(failure) },
-        'pressure cannot be read: not reclaimed',
-      );
-      return 'psi_unreadable';
-    }
-  }
-
-  async #evict(
-    { memcg, settings, watched }: Group,
-    narrow: NonNullable<ReclaimRequest['narrow']>,
-    signal: AbortSignal,
-  ): Promise<PeriodEnd> {
-    const limitPercent = settings.eviction_psi_percent_limit;
-    const pressure = new PressureGuard(this.kernel, this.clock, memcg.path, scopeOf(memcg.path), limitPercent);
-    const guard = async (type: PageType): Promise<PeriodEnd | undefined> => {
-      if (watched.every(({ node }) => this.#settingsOf(memcg.path, node).disabled)) return 'disabled';
-      if (!(await pressure.isWithin(signal))) return 'psi_exceeds_limit';
-      return type === 'anon' && !(await this.#hasSwap(memcg)) ? 'no_swap' : undefined;
-    };
-    const outcome = await this.surroundings.evict(
-      {
-        memcg,
-        agePeriods: coldPeriods(settings),
-        periodMs: coldMs(settings) / coldPeriods(settings),
-        limitBytes: Infinity,
-        types: settings.swap ? ['file', 'anon'] : ['file'],
-        narrow,
-        guard,
-        onFreed: (node, type, pages) => {
-          const evictedPages = watched.find((one) => one.node === node)?.evictedPages;
-          if (evictedPages) evictedPages[type] += pages;
-        },
-      },
-      signal,
-    );
-    return (outcome.stoppedBy as PeriodEnd | undefined) ?? (outcome.shortfalls.length > 0 ? 'in_use' : 'done');
-  }
-
-  #endOfFailure(memcg: Memcg, failure: unknown): PeriodEnd {
-    const code = failure instanceof ColdpgsError ? failure.code : undefined;
-    if (code === 'MEMCG_GONE') return 'memcg_gone';
-    if (code === 'CANCELLED') return 'cancelled';
-    this.problems.report(toText(memcg.path), `not reclaimed by the autopilot: ${sentenceOf(failure)}`);
-    return 'error';
-  }
-
-  async #hasSwap(memcg: Memcg): Promise<boolean> {
-    if ((await this.kernel.memory.swapRoom(memcg.path)) < leastSwapPages * this.kernel.pageBytes) return false;
-    return (await this.surroundings.obstacleToSwap(memcg)) === undefined;
-  }
-
-  #sample(reader: PressureReader, path: string): Promise<PressureSample> {
-    return reader.sample(path, scopeOf(path));
   }
 
   #untilDueMs({ periodStart, settings }: Watched, nowMs: number): number {
@@ -325,11 +218,6 @@ export function noPressure(what: string): ColdpgsError {
     'EOPNOTSUPP',
     `coldpgs does not ${what} by itself without pressure stall information, which this kernel has not: boot with psi=1 (CONFIG_PSI). Everything else works.`,
   );
-}
-
-/** The root's tasks are all tasks. */
-function scopeOf(path: string): PressureScope {
-  return path === '/' ? 'tree' : 'own';
 }
 
 function groupsOf(all: readonly Watched[]): Group[] {
