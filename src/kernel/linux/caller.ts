@@ -133,7 +133,7 @@ function idInItsNamespace(caller: Caller): string {
 
 function groupsOf(threadId: number): number[] {
   const status = readFileSync(`/proc/${threadId}/status`, 'latin1');
-  return (/^Groups:\s*(.*)$/m.exec(status)?.[1] ?? '').trim().split(/\s+/).filter(Boolean).map(Number);
+  return (/^Groups:[ \t]*(.*)$/m.exec(status)?.[1] ?? '').trim().split(/\s+/).filter(Boolean).map(Number);
 }
 
 function reachable({ threadId }: Caller): number {
