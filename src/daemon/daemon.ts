@@ -22,7 +22,7 @@ import { obstacleOf } from './machine.js';
 import { packageVersion } from './package-version.js';
 import { SavedAges, sinceBootMs } from './saved-ages.js';
 import { SavedState } from './saved-state.js';
-import { protectFromOom } from './self-protection.js';
+import { favourAnswers, protectFromOom } from './self-protection.js';
 import { defaultStateDir, engineSettings, type Settings } from './settings.js';
 import { StateDir } from './state-dir.js';
 import { type Supervision, tellSupervisor } from './supervised.js';
@@ -214,6 +214,7 @@ export class Daemon {
       });
       gauges = () => ({ ...transport.gauges(), ...tree.outcomes.counts() });
       this.#tellOfMount(transport);
+      favourAnswers(this.log);
       if (transport.canHandOver && supervision?.device !== undefined && supervision.mountedAt === undefined)
         await storeMount(supervision.device, supervision.checkpoint, this.log);
       await this.#work(engine, transport);
