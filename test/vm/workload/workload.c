@@ -6,6 +6,7 @@
  *     mapped:48:500:/root/a       page cache of FILE, touched through a mapping
  *     read:48:500:/root/b         page cache of FILE, used through read(2) only
  *     locked:16:0                 anonymous memory, mlocked
+ *     lockedfile:16:0:/root/c     page cache of FILE, mapped and mlocked
  *     holes:256:0                 anonymous memory of which every second page was given back: it leaves what is free in single pages
  *
  * Files must exist and be as large as the set. Prints "ready PID" when every set is in memory. On SIGUSR1 prints for each set
@@ -135,6 +136,8 @@ static void open_set(struct set *set, const char *text)
 			madvise((char *)set->memory + page * PAGE, PAGE, MADV_DONTNEED);
 	} else {
 		touch(set, 0);
+		if (!strcmp(set->type, "lockedfile") && mlock((void *)set->memory, set->mib << 20))
+			die("mlock");
 	}
 	set->touched_ms = now_ms();
 	set->due_ms = set->touched_ms + set->every_ms;
