@@ -18,7 +18,7 @@ import { transports } from './transports.js';
 
 const [transportName = '', mountPoint = ''] = process.argv.slice(2);
 const folder = `${mountPoint}-cgroups`;
-makeCgroupFolder(folder, fileURLToPath(new URL('../../../../test/fixtures/kernel-6.12', import.meta.url)));
+makeCgroupFolder(folder, fileURLToPath(new URL('../fixtures/kernel-6.12', import.meta.url)));
 
 const { kernel } = demoMachine(systemClock);
 const capabilities = await kernel.capabilities();

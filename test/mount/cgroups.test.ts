@@ -86,8 +86,9 @@ void t.test('the hierarchy of the machine with our files beside its own', { skip
     const lines = waiter.replace(/^ {6}/gm, '').trim();
     await server.inBackground(t, `python3 -c '${lines.replaceAll("'", `'"'"'`)}'`);
     await server.says(`sleep 0.3; printf 'populated 1' 1<> '${folder}/web/cgroup.events'`);
-    const told = await eventually('the waiter to be told', () =>
-      readFile(`${parent}-told`, 'utf8').catch(() => undefined),
+    const told = await eventually(
+      'the waiter to be told',
+      async () => (await readFile(`${parent}-told`, 'utf8').catch(() => '')) || undefined,
     );
     t.equal(told, 'populated 1\nfrozen 0\n');
   });
