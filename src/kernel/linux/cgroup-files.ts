@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { basename } from 'node:path';
 import { promisify } from 'node:util';
+import { ColdpgsError } from '../../errors.js';
 import type { Caller, OpenPassed, PassedEntry, Status, StatusChange } from '../../passed.js';
 import type { CgroupFiles } from '../cgroup-files.js';
 import { actAs, isAtHome, type Opener, openerOf, readAs } from './caller.js';
@@ -30,6 +31,9 @@ const processFiles = new Set(['cgroup.procs', 'cgroup.threads', 'tasks']);
 
 /** Files whose write takes the kernel as long as it reclaims. A process of its own does it, so that the writer can be interrupted. */
 const longWrites = new Set(['memory.reclaim', 'memory.force_empty']);
+
+/** Files that take triggers of pressure stall information, which belong to the descriptor that wrote them. */
+const triggerFiles = /^(cpu|io|irq|memory)\.pressure$/;
 
 /** Files of which the kernel tells when they change (kernfs_notify). */
 const notifyingFiles = /^(cgroup|memory|memory\.swap|pids|hugetlb\..*|misc)\.events(\.local)?$/;
@@ -140,6 +144,12 @@ class OpenCgroupFile implements OpenPassed {
   }
 
   async write(bytes: string, caller: Caller, signal: AbortSignal): Promise<void> {
+    if (triggerFiles.test(basename(this.file)))
+      throw new ColdpgsError(
+        'KERNEL_REFUSED',
+        'EOPNOTSUPP',
+        'A pressure trigger cannot be polled through coldpgs: set it in the real hierarchy, outside of coldpgs exec.',
+      );
     if (this.opener && (this.isLong || !this.opener.isOfOurCgroupNamespace))
       return actAs(this.opener, caller, { act: 'write', file: this.file, bytes }, signal);
     await writeOnce(this.descriptor, Buffer.from(bytes, 'latin1'));
