@@ -31,7 +31,7 @@ export interface StatusChange {
 
 /** One open(2) of it. What it throws has the errno of the kernel's own refusal in `code`. */
 export interface OpenPassed {
-  /** At most `length` bytes from `offset`, as many as the kernel hands out at once; none at the end. */
+  /** At most `length` bytes from `offset`, as many as the kernel hands out at once; none at the end. They are good until the next read of any file. */
   read(offset: number, length: number): Uint8Array;
   /** One write(2) of all bytes (a character a byte), with the rights of the one who opened, in the pid namespace of the one who writes. */
   write(bytes: string, caller: Caller, signal: AbortSignal): Promise<void>;

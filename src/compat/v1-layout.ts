@@ -21,6 +21,9 @@ export function v1Layout(cgroups: CgroupFiles, pageBytes: number): MachineFiles 
       kind: 'passed',
       identity: `v1 ${found.inode} ${name}`,
       ...passedOn(cgroups, childPath(directory, files.reads), found),
+      change: (change) => {
+        for (const one of new Set([files.reads, files.writes])) cgroups.change(childPath(directory, one), change);
+      },
       open: (flags, caller) => openSame(cgroups, group(directory), files, flags, caller),
     };
   }
@@ -33,12 +36,10 @@ export function v1Layout(cgroups: CgroupFiles, pageBytes: number): MachineFiles 
       kind: 'passed',
       identity: `v1 ${found.inode} ${name}`,
       status: () => ({ ...(statusOf(cgroups, directory, file) ?? found), mode: file.mode }),
-      change: () => {
-        throw new ColdpgsError(
-          'NOT_WRITABLE',
-          'EPERM',
-          `Mode and owner of ${name} are those of v2: change them there.`,
-        );
+      change: ({ mode, ...change }) => {
+        if (mode !== undefined)
+          throw new ColdpgsError('NOT_WRITABLE', 'EPERM', `The mode of ${name} cannot be changed; its owner can.`);
+        cgroups.change(childPath(directory, file.like), change);
       },
       open: (flags) => new OpenTranslated(file, group(directory), flags),
     };

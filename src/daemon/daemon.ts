@@ -190,9 +190,11 @@ export class Daemon {
       gauges: () => gauges(),
       log: this.log,
     };
-    const layouts = kernel.cgroupFiles
-      ? cgroupLayouts(kernel.cgroupFiles, memcgFilesBeside(surroundings), kernel.pageBytes)
-      : [];
+    // libfuse does not tell who asks, which moves of processes depend on.
+    const layouts =
+      kernel.cgroupFiles && this.settings.transport !== 'fuse-native'
+        ? cgroupLayouts(kernel.cgroupFiles, memcgFilesBeside(surroundings), kernel.pageBytes)
+        : [];
     const tree = new Tree(
       buildTree(surroundings, layouts),
       { uid, gid },

@@ -38,6 +38,9 @@ const triggerFiles = /^(cpu|io|irq|memory)\.pressure$/;
 /** Files of which the kernel tells when they change (kernfs_notify). */
 const notifyingFiles = /^(cgroup|memory|memory\.swap|pids|hugetlb\..*|misc)\.events(\.local)?$/;
 
+/** What was read last: a buffer for each read would cost more than the read. */
+let readBuffer = Buffer.allocUnsafe(128 * 1024);
+
 const makeDirectory = promisify(mkdir) as unknown as (path: Buffer, mode: number) => Promise<void>;
 const removeDirectory = promisify(rmdir) as unknown as (path: Buffer) => Promise<void>;
 const writeOnce = promisify(write) as unknown as (descriptor: number, bytes: Uint8Array) => Promise<unknown>;
@@ -139,8 +142,8 @@ class OpenCgroupFile implements OpenPassed {
   }
 
   read(offset: number, length: number): Uint8Array {
-    const buffer = Buffer.allocUnsafe(length);
-    return buffer.subarray(0, readSync(this.descriptor, buffer, 0, length, offset));
+    if (length > readBuffer.length) readBuffer = Buffer.allocUnsafe(length);
+    return readBuffer.subarray(0, readSync(this.descriptor, readBuffer, 0, length, offset));
   }
 
   async write(bytes: string, caller: Caller, signal: AbortSignal): Promise<void> {
@@ -164,6 +167,7 @@ class OpenCgroupFile implements OpenPassed {
 /** A file that lists processes, and moves those whose id is written: ids are those of the pid namespace of who reads and who writes. */
 class OpenProcessFile extends OpenCgroupFile {
   #foreign: Buffer | undefined;
+  #readsAtHome: boolean | undefined;
 
   constructor(
     file: string,
@@ -175,7 +179,8 @@ class OpenProcessFile extends OpenCgroupFile {
   }
 
   override read(offset: number, length: number): Uint8Array {
-    if (isAtHome(this.reader)) return super.read(offset, length);
+    this.#readsAtHome ??= isAtHome(this.reader);
+    if (this.#readsAtHome) return super.read(offset, length);
     if (offset === 0 || this.#foreign === undefined) {
       // Throws what a read here throws.
       super.read(0, 1);
