@@ -2,7 +2,8 @@
 . "$(dirname "$0")/prelude.sh"
 
 # < Run test program to consume 128MB anonymous memory >
-run_test_program anon:128:0
+# (one whose pages compress: random ones are none for zswap)
+run_test_program packable:128:0
 hold_for_a_while csei
 cat /cgroup/memory/test/memory.idle_page_stats | grep cse
 echo Y > /sys/module/zswap/parameters/enabled;            \
