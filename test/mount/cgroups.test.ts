@@ -117,6 +117,30 @@ void t.test('the hierarchy of the machine with our files beside its own', { skip
     );
   });
 
+  await t.test(
+    'a limit of v1 that is below what is in use reclaims first, and is refused if that is not enough',
+    async (t) => {
+      const limit = 'cgroup/v1/batch/report/memory.limit_in_bytes';
+      t.match(await server.sh(`echo 1M > ${limit}; echo 512K > ${limit}`), {
+        status: 1,
+        stderr: 'Device or resource busy',
+      });
+      t.equal(await server.says(`cat ${limit} '${folder}/batch/report/memory.max'`), '1048576\n1048576');
+      t.equal(await readFile(`${folder}/batch/report/memory.reclaim`, 'utf8'), '524288');
+      t.match(await server.says('cat coldpgs/errors'), /has more in use than 524288 bytes/);
+      t.match(await server.sh(`echo 1M > cgroup/v1/memory.limit_in_bytes`), { status: 1, stderr: 'Invalid argument' });
+      await server.says(`echo -1 > ${limit}`);
+      t.match(await readFile(`${folder}/batch/report/memory.max`, 'utf8'), /^max/);
+    },
+  );
+
+  await t.test('the owner of a file of v1 is that of what it is made from; its mode is fixed', async (t) => {
+    await server.says('chown 7:8 cgroup/v1/batch/night/memory.limit_in_bytes cgroup/v1/batch/night/tasks');
+    const owned = 'memory.max cgroup.threads cgroup.procs memory.current';
+    t.equal(await server.says(`cd '${folder}/batch/night'; stat -c %u:%g ${owned}`), '7:8\n7:8\n7:8\n0:0\n');
+    t.match(await server.sh('chmod 600 cgroup/v1/batch/night/memory.limit_in_bytes'), { status: 1 });
+  });
+
   await t.test('mkdir in v1 gives the controller to the new group, and rmdir of the last takes it back', async (t) => {
     const given = () => readFile(`${folder}/web/cgroup.subtree_control`, 'utf8');
     await server.says('mkdir cgroup/v1/web/new');
