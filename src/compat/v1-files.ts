@@ -4,8 +4,8 @@ import type { V1Group } from './v1-group.js';
 import { parseLimit, unlimitedBytes, v2LimitText } from './v1-limit.js';
 import { v1MemoryStat } from './v1-memory-stat.js';
 
-/** How often memory is reclaimed for a limit before the kernel's refusal is believed, as in v1 (MAX_RECLAIM_RETRIES). */
-const RECLAIM_TRIES = 16;
+/** How often memory.reclaim is asked for what is over; it does not give up itself before 16 tries without success. */
+const RECLAIM_TRIES = 3;
 
 /** A file of v1 made from files of v2. */
 export interface V1File {
