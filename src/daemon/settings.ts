@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ColdpgsError } from '../errors.js';
-import type { EngineSettings } from '../engine/engine.js';
+import type { EngineSettings } from '../engine/engine-settings.js';
 import { trackerNames } from '../engine/tracker.js';
 import { dialects } from '../files/dialect.js';
 import { kidledDialects } from '../files/kidled-dialect.js';

@@ -1,0 +1,153 @@
+import { ColdpgsError, sentenceOf } from '../errors.js';
+import type { Clock } from '../kernel/clock.js';
+import type { Kernel, Memcg } from '../kernel/kernel.js';
+import { type LruGenMemcg, OFFLINE_ID } from '../kernel/lru-gen.js';
+import { toText } from '../kernel/text.js';
+import type { Log } from '../log.js';
+import { type AllowedTypes, anonLeftAlone, modeIsZero } from './allowed-types.js';
+import type { Census } from './census.js';
+import { flagBits, type GlobalControls, modeBits } from './controls.js';
+import type { EngineSettings } from './engine-settings.js';
+import type { MemcgRuns } from './memcg-runs.js';
+import type { Problems } from './problems.js';
+import { planReclaim } from './reclaim-plan.js';
+import { largestStepPages } from './run.js';
+import { isBelow } from './turns.js';
+
+/** coldpgs's batch counts pages per lock hold; a step of ours is so many batches. */
+const batchesPerStep = 128;
+
+/** What the thresholds do: one memcg by its own, or all of them by the global one. */
+export class ThresholdRuns {
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly clock: Clock,
+    private readonly global: Readonly<GlobalControls>,
+    private readonly settings: EngineSettings,
+    private readonly allowed: AllowedTypes,
+    private readonly runs: MemcgRuns,
+    private readonly census: Census,
+    private readonly problems: Problems,
+    private readonly log: Log,
+  ) {}
+
+  /**
+   * Reclaims what a memcg has that is idle for at least `agePeriods` periods, at most `limitBytes`, of the types that mode (and the
+   * flags gate) allow. What could not be done as asked is in `problems`. Throws MEMCG_GONE, KERNEL_REFUSED, CANCELLED.
+   */
+  async ofMemcg(memcg: Memcg, agePeriods: number, limitBytes: number, signal: AbortSignal): Promise<void> {
+    const about = toText(memcg.path);
+    this.#mentionUnsupported(about);
+    const listed = await this.kernel.lruGen.read();
+    this.#mentionOffline(memcg, listed);
+    await this.#reclaimOne(memcg, agePeriods, limitBytes, true, signal);
+    if (this.settings.children === 'skip') return;
+    const below = (await this.kernel.memcgs.list()).filter((one) => isBelow(one.path, memcg.path));
+    await this.#reclaimMany(below, listed, agePeriods, signal);
+  }
+
+  /** Reclaims every memcg's pages idle for at least `agePeriods` periods, without a limit. Throws CANCELLED. */
+  async ofAll(agePeriods: number, signal: AbortSignal): Promise<void> {
+    this.#mentionUnsupported('global threshold');
+    if (this.global.mode === 0) return this.problems.report('global threshold', modeIsZero);
+    if (this.settings.scanPeriodMs === 0) return this.problems.report('global threshold', periodIsZero);
+    const [root] = await this.kernel.memcgs.list();
+    if (this.global.mode & modeBits.anon && root) {
+      const obstacle = await this.allowed.obstacleToSwap(root);
+      if (obstacle !== undefined) this.problems.report('global threshold', anonLeftAlone(obstacle));
+    }
+    const listed = await this.kernel.lruGen.read();
+    const runs = await this.#reclaimMany(await this.kernel.memcgs.list(), listed, agePeriods, signal);
+    if (runs === 0) this.problems.report('global threshold', nothingProvenAnywhere(agePeriods));
+  }
+
+  /** What the first eviction command of a run asks for, by batch. */
+  stepPages(): number {
+    return Math.min(this.global.batch * batchesPerStep, largestStepPages);
+  }
+
+  /** One run for each memcg that has something proven cold, and how many those were; a memcg that is removed meanwhile is none of the others' business. */
+  async #reclaimMany(
+    memcgs: readonly Memcg[],
+    listed: readonly LruGenMemcg[],
+    agePeriods: number,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const idleMs = agePeriods * this.settings.scanPeriodMs;
+    const atMs = this.clock.nowMs();
+    const byPath = new Map(listed.filter((one) => one.id !== OFFLINE_ID).map((one) => [one.path, one]));
+    const worthIt = memcgs.filter((memcg) => {
+      const generations = byPath.get(memcg.path);
+      return generations && planReclaim(generations, ['anon', 'file'], idleMs, this.census, atMs).cold.length > 0;
+    });
+    const runs = worthIt.map((memcg) => this.#reclaimOne(memcg, agePeriods, Infinity, false, signal));
+    for (const [index, ended] of (await Promise.allSettled(runs)).entries()) {
+      if (ended.status === 'fulfilled') continue;
+      const failure: unknown = ended.reason;
+      if (failure instanceof ColdpgsError && failure.code === 'CANCELLED') throw failure;
+      const about = toText(worthIt[index]?.path ?? '');
+      if (failure instanceof ColdpgsError && failure.code === 'MEMCG_GONE')
+        this.log.debug({ memcg: about }, 'removed before its turn');
+      else this.problems.report(about, `not reclaimed: ${sentenceOf(failure)}`);
+    }
+    return worthIt.length;
+  }
+
+  async #reclaimOne(
+    memcg: Memcg,
+    agePeriods: number,
+    limitBytes: number,
+    asked: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const about = toText(memcg.path);
+    if (memcg.path === this.kernel.memcgs.own()) {
+      if (asked) this.problems.report(about, ownMemcg);
+      else this.log.debug({ memcg: about }, ownMemcg);
+      return;
+    }
+    if (this.settings.scanPeriodMs === 0) return this.problems.report(about, periodIsZero);
+    const types = await this.allowed.of(memcg, asked);
+    if (types.length === 0) return;
+    const request = {
+      memcg,
+      agePeriods,
+      periodMs: this.settings.scanPeriodMs,
+      limitBytes,
+      types,
+      stepPages: this.stepPages(),
+    };
+    const outcome = await this.runs.run(request, signal);
+    for (const sentence of outcome.shortfalls) this.problems.report(about, sentence);
+  }
+
+  #mentionUnsupported(about: string): void {
+    const { mode, flags, nonrotAgePeriods } = this.global;
+    if (mode & modeBits.slab)
+      this.problems.report(about, 'mode asks for slab (bit 2), which this version does not reclaim');
+    if (flags & flagBits.ignoreMlock)
+      this.problems.report(about, 'flags ask for mlocked pages (bit 0), which this version does not reclaim');
+    if (nonrotAgePeriods > 0 && mode & modeBits.anon)
+      this.problems.report(
+        about,
+        'threshold_nonrot is set, but this version does not split between zswap and the device: all goes where the kernel puts it',
+      );
+  }
+
+  #mentionOffline(memcg: Memcg, listed: readonly LruGenMemcg[]): void {
+    const offline = listed.filter((one) => one.id === OFFLINE_ID && isBelow(one.path, memcg.path));
+    if (offline.length > 0)
+      this.problems.report(
+        toText(memcg.path),
+        `${offline.length} removed memcgs below it still hold pages, which this version does not reclaim`,
+      );
+  }
+}
+
+function nothingProvenAnywhere(agePeriods: number): string {
+  return `no memcg has pages proven idle for ${agePeriods} periods yet; the aging clocks now work toward it, write again later`;
+}
+
+const periodIsZero = 'the scan period is 0 (off), so no age is known: set --scan-period to seconds';
+const ownMemcg =
+  'coldpgs runs in this memcg itself and does not reclaim it: start the daemon in a memcg of its own, for example with systemd-run';
