@@ -23,6 +23,7 @@ import { Problems } from './problems.js';
 import { Reclaim } from './reclaim.js';
 import { type ColdPages, planReclaim } from './reclaim-plan.js';
 import { defaultPace } from './reclaim-pace.js';
+import { SwapSplit } from './swap-split.js';
 import { Swapin } from './swapin.js';
 import { ThresholdRuns } from './threshold-runs.js';
 import type { Tracker, TrackerName } from './tracker.js';
@@ -67,7 +68,7 @@ export class Engine {
     this.borrowed = new BorrowedSettings(kernel.settings, journal);
     this.#turns = new Turns(settings.runsAtOnce);
     const { anonOnlyEviction } = capabilities;
-    const eviction = new Eviction(kernel, clock, anonOnlyEviction);
+    const eviction = new Eviction(kernel, clock, this.borrowed, anonOnlyEviction);
     const steps = new EvictionSteps(kernel, clock, eviction, this.ledger, anonOnlyEviction, log);
     this.#swapin = new Swapin(kernel, clock, this.ledger, this.borrowed, log);
     this.tracker = createTracker(settings.tracker, {
@@ -110,7 +111,19 @@ export class Engine {
     const { global, controls, problems } = this;
     const allowed = new AllowedTypes(kernel, global, controls, settings, problems, log);
     const runs = new MemcgRuns(this.#turns, this.#reclaim, this.ledger, this.kidled);
-    this.#thresholds = new ThresholdRuns(kernel, clock, global, settings, allowed, runs, this.#census, problems, log);
+    const split = new SwapSplit(kernel, global);
+    this.#thresholds = new ThresholdRuns(
+      kernel,
+      clock,
+      global,
+      settings,
+      allowed,
+      split,
+      runs,
+      this.#census,
+      problems,
+      log,
+    );
     const hasPressure = (): boolean => this.capabilities.psi;
     this.compactor = new Compactor(kernel, clock, hasPressure, log);
     this.autopilot = new Autopilot(kernel, clock, hasPressure, this.problems, log, {
@@ -178,6 +191,11 @@ export class Engine {
   noteColdness(memcg: Memcg, change: { flags?: bigint; lastAgePeriods?: number }): void {
     this.controls.set(memcg, change);
     this.#meant.read();
+    this.#aging.wake();
+  }
+
+  noteNonrot(agePeriods: number): void {
+    this.global.nonrotAgePeriods = agePeriods;
     this.#aging.wake();
   }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../kernel/clock.js';
 import type { Kernel, Memcg } from '../kernel/kernel.js';
 import type { MemoryStat } from '../kernel/memory-stat.js';
+import type { BorrowedSettings } from './borrowed-settings.js';
 import type { LedgerBytes } from './ledger.js';
 import { sameLineage, Turns } from './turns.js';
 
@@ -12,6 +13,8 @@ export interface EvictionTarget {
   readonly node: number;
   readonly seq: bigint;
   readonly type: PageType;
+  /** Whether what is swapped out goes to a swap device even where zswap is on. */
+  readonly toDevice: boolean;
 }
 
 /** What one command freed and brought back, by the kernel's counters. */
@@ -40,6 +43,7 @@ export class Eviction {
   constructor(
     private readonly kernel: Kernel,
     private readonly clock: Clock,
+    private readonly borrowed: BorrowedSettings,
     private readonly anonOnlyEviction: boolean,
   ) {}
 
@@ -47,15 +51,20 @@ export class Eviction {
   async evict(memcg: Memcg, target: EvictionTarget, pages: number, signal: AbortSignal): Promise<EvictionOutcome> {
     return this.#turns.run(memcg.path, signal, async () => {
       const before = await this.kernel.memory.stat(memcg.path);
+      const giveBack = target.toDevice ? this.#keepFromZswap(memcg) : undefined;
       const startMs = this.clock.nowMs();
-      await this.kernel.lruGen.evict({
-        id: target.id,
-        path: memcg.path,
-        node: target.node,
-        minSeq: target.seq,
-        swappiness: target.type,
-        pages,
-      });
+      try {
+        await this.kernel.lruGen.evict({
+          id: target.id,
+          path: memcg.path,
+          node: target.node,
+          minSeq: target.seq,
+          swappiness: target.type,
+          pages,
+        });
+      } finally {
+        giveBack?.();
+      }
       const tookMs = this.clock.nowMs() - startMs;
       const after = await this.kernel.memory.stat(memcg.path);
       const allPages = freedBetween(before, after, target.type, this.kernel.pageBytes);
@@ -73,6 +82,12 @@ export class Eviction {
         tookMs,
       };
     });
+  }
+
+  /** The kernel stores pages in zswap while it sends them out, so the loan need last no longer than the command. */
+  #keepFromZswap({ path }: Memcg): () => void {
+    const file = this.kernel.settings.memcgFile(path, 'memory.zswap.max');
+    return file === undefined ? () => undefined : this.borrowed.borrow(file, '0');
   }
 
   /** How much of what an anon command freed was page cache, by its fall meanwhile. */

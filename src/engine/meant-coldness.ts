@@ -1,5 +1,5 @@
 import { agingIntervalMs } from './coldness.js';
-import { coldnessOfFlags, type GlobalControls, type MemcgControlTable } from './controls.js';
+import { coldnessOfFlags, type GlobalControls, type MemcgControlTable, modeBits } from './controls.js';
 
 /** What the intervals between agings depend on beside the controls. */
 export interface MeantColdnessSurroundings {
@@ -36,7 +36,16 @@ export class MeantColdness {
     const meant = this.#byPath.get(path);
     const scanPeriodMs = this.surroundings.scanPeriodMs();
     if (meant?.flags) return agingIntervalMs(scanPeriodMs, meant.flags);
-    const forThresholds = agingIntervalMs(scanPeriodMs, meant?.last ?? this.global.agePeriods);
+    const forThresholds = this.#thresholdIntervalMs(meant?.last ?? this.global.agePeriods);
     return Math.max(forThresholds, this.surroundings.autopilotIntervalMs(path, node) ?? 0);
+  }
+
+  /** The oldest border is to prove threshold_nonrot as well, as far as the younger one still proves the threshold at once. */
+  #thresholdIntervalMs(agePeriods: number): number {
+    const periodMs = this.surroundings.scanPeriodMs();
+    const intervalMs = agingIntervalMs(periodMs, agePeriods);
+    const { mode, nonrotAgePeriods } = this.global;
+    if (!(mode & modeBits.anon) || nonrotAgePeriods === 0) return intervalMs;
+    return Math.max(intervalMs, Math.min(agingIntervalMs(periodMs, nonrotAgePeriods + 1), agePeriods * periodMs));
   }
 }

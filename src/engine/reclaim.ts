@@ -80,7 +80,7 @@ export class Reclaim {
       for (const vein of veins) await this.#generation.evict(run, vein);
       veins = await this.#moveOn(run, veins);
     }
-    const anon = opened.filter((vein) => vein.cold.type === 'anon');
+    const anon = opened.filter(isAnon);
     for (let round = 0; round < this.pace.returns && !signal.aborted; round++) {
       const returned = await this.#reach.returned(run, anon);
       for (const vein of returned) await this.#generation.evict(run, vein);
@@ -105,7 +105,17 @@ export class Reclaim {
     }
     run.shortfalls.push(...nothingProven(run.request, plan));
     const listed = await this.steps.listed(run.request.memcg);
-    const veins = plan.cold.filter((cold) => !isAllRead(run, cold.type)).map((cold) => openVein(cold, listed));
+    const { deviceIdleMs } = run.request;
+    const veins = plan.cold
+      .filter((cold) => !isAllRead(run, cold.type))
+      .map((cold) => openVein(cold, listed, deviceIdleMs));
+    if (
+      deviceIdleMs !== undefined &&
+      deviceIdleMs < Infinity &&
+      plan.longestProvenMs < deviceIdleMs &&
+      veins.some(isAnon)
+    )
+      run.shortfalls.push(nothingForDevice(deviceIdleMs));
     await this.#reach.reach(run, veins);
     return veins;
   }
@@ -156,6 +166,17 @@ function nothingProven(request: ReclaimRequest, plan: ReclaimPlan): string[] {
     `nothing is proven idle for ${request.agePeriods} periods (${askedMs / 1000} s) yet: the oldest generation border is ` +
       `${Math.floor(plan.longestProvenMs / 1000)} s old. The aging clock of the memcg now works toward it; write again later`,
   ];
+}
+
+function isAnon({ cold }: Vein): boolean {
+  return cold.type === 'anon';
+}
+
+function nothingForDevice(deviceIdleMs: number): string {
+  return (
+    `no border between generations is ${deviceIdleMs / 1000} s old yet, as it takes by threshold_nonrot to tell what goes to the swap device: all ` +
+    'anonymous memory goes to zswap. (Borders reach back two to three times the threshold.)'
+  );
 }
 
 function cancelled(memcg: Memcg): ColdpgsError {

@@ -12,6 +12,7 @@ import type { MemcgRuns } from './memcg-runs.js';
 import type { Problems } from './problems.js';
 import { planReclaim } from './reclaim-plan.js';
 import { largestStepPages } from './run.js';
+import type { SwapSplit } from './swap-split.js';
 import { isBelow } from './turns.js';
 
 /** coldpgs's batch counts pages per lock hold; a step of ours is so many batches. */
@@ -25,6 +26,7 @@ export class ThresholdRuns {
     private readonly global: Readonly<GlobalControls>,
     private readonly settings: EngineSettings,
     private readonly allowed: AllowedTypes,
+    private readonly split: SwapSplit,
     private readonly runs: MemcgRuns,
     private readonly census: Census,
     private readonly problems: Problems,
@@ -109,29 +111,22 @@ export class ThresholdRuns {
     if (this.settings.scanPeriodMs === 0) return this.problems.report(about, periodIsZero);
     const types = await this.allowed.of(memcg, asked);
     if (types.length === 0) return;
-    const request = {
-      memcg,
-      agePeriods,
-      periodMs: this.settings.scanPeriodMs,
-      limitBytes,
-      types,
-      stepPages: this.stepPages(),
-    };
+    const periodMs = this.settings.scanPeriodMs;
+    const { deviceIdleMs, obstacle } = this.split.of(memcg, periodMs);
+    if (obstacle !== undefined && types.includes('anon')) this.problems.report(about, obstacle);
+    const request = { memcg, agePeriods, periodMs, limitBytes, types, deviceIdleMs, stepPages: this.stepPages() };
     const outcome = await this.runs.run(request, signal);
     for (const sentence of outcome.shortfalls) this.problems.report(about, sentence);
   }
 
   #mentionUnsupported(about: string): void {
-    const { mode, flags, nonrotAgePeriods } = this.global;
+    const { mode, flags } = this.global;
     if (mode & modeBits.slab)
       this.problems.report(about, 'mode asks for slab (bit 2), which this version does not reclaim');
     if (flags & flagBits.ignoreMlock)
       this.problems.report(about, 'flags ask for mlocked pages (bit 0), which this version does not reclaim');
-    if (nonrotAgePeriods > 0 && mode & modeBits.anon)
-      this.problems.report(
-        about,
-        'threshold_nonrot is set, but this version does not split between zswap and the device: all goes where the kernel puts it',
-      );
+    const obstacle = mode & modeBits.anon ? this.split.obstacleToZswap() : undefined;
+    if (obstacle !== undefined) this.problems.report(about, obstacle);
   }
 
   #mentionOffline(memcg: Memcg, listed: readonly LruGenMemcg[]): void {

@@ -53,8 +53,7 @@ export const globalFiles: readonly GlobalFile[] = [
     name: 'threshold_nonrot',
     mode: 0o600,
     render: ({ global }) => decimal(global.nonrotAgePeriods),
-    apply: ({ global }, text) =>
-      void (global.nonrotAgePeriods = number('threshold_nonrot', text, 10, 0, BigInt(maxAgePeriods))),
+    apply: (engine, text) => engine.noteNonrot(number('threshold_nonrot', text, 10, 0, BigInt(maxAgePeriods))),
   },
   {
     name: 'swapin',

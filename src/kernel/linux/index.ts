@@ -19,6 +19,7 @@ import { kernelPaths, type KernelRoots } from './paths.js';
 import { findPressure } from './psi.js';
 import { LinuxProcesses } from './processes.js';
 import { LinuxSettings } from './settings.js';
+import { LinuxZswap } from './zswap.js';
 
 /**
  * The kernel of this machine. `roots` puts fixture trees in the place of its file systems; the cgroup mount is the one that
@@ -49,6 +50,7 @@ export function createLinuxKernel(roots: Partial<KernelRoots> = {}): Kernel {
     }),
     memory: hierarchy.version === 2 ? new MemoryV2(files, paths) : new MemoryV1(files, paths),
     swap: { devices: async () => parseSwaps(await readText(paths.swaps)) },
+    zswap: new LinuxZswap(paths),
     processes: new LinuxProcesses(paths, pageBytes),
     settings: new LinuxSettings(files),
     pressure: findPressure(paths, hierarchy),
