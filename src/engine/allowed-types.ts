@@ -20,8 +20,7 @@ export class AllowedTypes {
   /** The page types, anon first as in the module. `asked`: somebody named the memcg, and is told what is not allowed. */
   async of(memcg: Memcg, asked: boolean): Promise<PageType[]> {
     const about = toText(memcg.path);
-    const gate = this.settings.flagsGate === 'strict' ? modeOfFlags(this.controls.of(memcg).flags) : ~0;
-    const mode = this.global.mode & gate;
+    const mode = this.#mode(memcg);
     if (asked && this.global.mode === 0) this.problems.report(about, modeIsZero);
     else if (asked && mode === 0) this.problems.report(about, gateIsShut);
     const types: PageType[] = [];
@@ -35,6 +34,10 @@ export class AllowedTypes {
     return types;
   }
 
+  slab(memcg: Memcg): boolean {
+    return (this.#mode(memcg) & modeBits.slab) !== 0;
+  }
+
   /** Why anonymous memory of the memcg cannot be swapped; undefined when it can. */
   async obstacleToSwap(memcg: Memcg): Promise<string | undefined> {
     if ((await this.kernel.memory.swapRoom(memcg.path)) < this.kernel.pageBytes)
@@ -45,6 +48,11 @@ export class AllowedTypes {
       return 'swappiness is 0, which forbids swapping; write another value to /proc/sys/vm/swappiness';
     return undefined;
   }
+
+  #mode(memcg: Memcg): number {
+    const gate = this.settings.flagsGate === 'strict' ? modeOfFlags(this.controls.of(memcg).flags) : ~0;
+    return this.global.mode & gate;
+  }
 }
 
 export function anonLeftAlone(obstacle: string): string {
@@ -52,6 +60,6 @@ export function anonLeftAlone(obstacle: string): string {
 }
 
 export const modeIsZero =
-  'mode is 0, so nothing is reclaimed: write 1 (page cache), 2 (anonymous memory) or 3 (both) to /sys/kernel/mm/coldpgs/mode';
+  'mode is 0, so nothing is reclaimed: write 1 (page cache), 2 (anonymous memory), 4 (slab) or a sum of them to /sys/kernel/mm/coldpgs/mode';
 const gateIsShut =
   'the flags gate is strict and bits 32-34 of memory.coldpgs.flags allow none of the types in mode: write for example 0x700000000 to it';

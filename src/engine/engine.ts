@@ -23,6 +23,7 @@ import { Problems } from './problems.js';
 import { Reclaim } from './reclaim.js';
 import { type ColdPages, planReclaim } from './reclaim-plan.js';
 import { defaultPace } from './reclaim-pace.js';
+import { SlabReclaim } from './slab.js';
 import { SwapSplit } from './swap-split.js';
 import { Swapin } from './swapin.js';
 import { ThresholdRuns } from './threshold-runs.js';
@@ -120,6 +121,7 @@ export class Engine {
       allowed,
       split,
       runs,
+      new SlabReclaim(kernel, clock, this.ledger, log),
       this.#census,
       problems,
       log,

@@ -12,6 +12,7 @@ import type { MemcgRuns } from './memcg-runs.js';
 import type { Problems } from './problems.js';
 import { planReclaim } from './reclaim-plan.js';
 import { largestStepPages } from './run.js';
+import type { SlabReclaim } from './slab.js';
 import type { SwapSplit } from './swap-split.js';
 import { isBelow } from './turns.js';
 
@@ -28,6 +29,7 @@ export class ThresholdRuns {
     private readonly allowed: AllowedTypes,
     private readonly split: SwapSplit,
     private readonly runs: MemcgRuns,
+    private readonly slab: SlabReclaim,
     private readonly census: Census,
     private readonly problems: Problems,
     private readonly log: Log,
@@ -42,10 +44,12 @@ export class ThresholdRuns {
     this.#mentionUnsupported(about);
     const listed = await this.kernel.lruGen.read();
     this.#mentionOffline(memcg, listed);
-    await this.#reclaimOne(memcg, agePeriods, limitBytes, true, signal);
+    const freedBytes = await this.#reclaimOne(memcg, agePeriods, limitBytes, true, signal);
+    await this.#reclaimSlab(memcg.path, [memcg], limitBytes - freedBytes, signal);
     if (this.settings.children === 'skip') return;
     const below = (await this.kernel.memcgs.list()).filter((one) => isBelow(one.path, memcg.path));
     await this.#reclaimMany(below, listed, agePeriods, signal);
+    if (this.slab.obstacle() === undefined) await this.#reclaimSlab(memcg.path, below, Infinity, signal);
   }
 
   /** Reclaims every memcg's pages idle for at least `agePeriods` periods, without a limit. Throws CANCELLED. */
@@ -58,9 +62,12 @@ export class ThresholdRuns {
       const obstacle = await this.allowed.obstacleToSwap(root);
       if (obstacle !== undefined) this.problems.report('global threshold', anonLeftAlone(obstacle));
     }
-    const listed = await this.kernel.lruGen.read();
-    const runs = await this.#reclaimMany(await this.kernel.memcgs.list(), listed, agePeriods, signal);
-    if (runs === 0) this.problems.report('global threshold', nothingProvenAnywhere(agePeriods));
+    const memcgs = await this.kernel.memcgs.list();
+    if (this.global.mode & (modeBits.pageCache | modeBits.anon)) {
+      const runs = await this.#reclaimMany(memcgs, await this.kernel.lruGen.read(), agePeriods, signal);
+      if (runs === 0) this.problems.report('global threshold', nothingProvenAnywhere(agePeriods));
+    }
+    await this.#reclaimAllSlab(memcgs, signal);
   }
 
   /** What the first eviction command of a run asks for, by batch. */
@@ -95,34 +102,65 @@ export class ThresholdRuns {
     return worthIt.length;
   }
 
+  /** Answers the bytes freed. `asked`: somebody named the memcg, and is told why less is done than asked. */
   async #reclaimOne(
     memcg: Memcg,
     agePeriods: number,
     limitBytes: number,
     asked: boolean,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<number> {
     const about = toText(memcg.path);
-    if (memcg.path === this.kernel.memcgs.own()) {
+    if (this.#isOwn(memcg)) {
       if (asked) this.problems.report(about, ownMemcg);
       else this.log.debug({ memcg: about }, ownMemcg);
-      return;
+      return 0;
     }
-    if (this.settings.scanPeriodMs === 0) return this.problems.report(about, periodIsZero);
+    if (this.settings.scanPeriodMs === 0) {
+      this.problems.report(about, periodIsZero);
+      return 0;
+    }
     const types = await this.allowed.of(memcg, asked);
-    if (types.length === 0) return;
+    if (types.length === 0) return 0;
     const periodMs = this.settings.scanPeriodMs;
     const { deviceIdleMs, obstacle } = this.split.of(memcg, periodMs);
     if (obstacle !== undefined && types.includes('anon')) this.problems.report(about, obstacle);
     const request = { memcg, agePeriods, periodMs, limitBytes, types, deviceIdleMs, stepPages: this.stepPages() };
     const outcome = await this.runs.run(request, signal);
     for (const sentence of outcome.shortfalls) this.problems.report(about, sentence);
+    return outcome.freedBytes;
+  }
+
+  /** The slab of memcgs that a write to one of them is about. */
+  async #reclaimSlab(path: string, memcgs: readonly Memcg[], limitBytes: number, signal: AbortSignal): Promise<void> {
+    if (this.settings.scanPeriodMs === 0) return;
+    const allowed = memcgs.filter((memcg) => this.allowed.slab(memcg) && !this.#isOwn(memcg));
+    if (allowed.length === 0 || limitBytes <= 0) return;
+    const obstacle = this.slab.obstacle();
+    if (obstacle !== undefined)
+      return this.problems.report(toText(path), `slab was left alone (EOPNOTSUPP): ${obstacle}; ${dropAllInstead}`);
+    await this.slab.ofMemcgs(allowed, limitBytes, signal);
+  }
+
+  async #reclaimAllSlab(memcgs: readonly Memcg[], signal: AbortSignal): Promise<void> {
+    if (!(this.global.mode & modeBits.slab)) return;
+    const allowed = memcgs.filter((memcg) => this.allowed.slab(memcg));
+    if (this.slab.obstacle() === undefined)
+      return this.slab.ofMemcgs(
+        allowed.filter((memcg) => !this.#isOwn(memcg)),
+        Infinity,
+        signal,
+      );
+    if (allowed.length < memcgs.length) return this.problems.report('global threshold', slabOfSomeOnly);
+    await this.slab.ofAll(memcgs, signal);
+  }
+
+  #isOwn({ path }: Memcg): boolean {
+    return path === this.kernel.memcgs.own();
   }
 
   #mentionUnsupported(about: string): void {
     const { mode, flags } = this.global;
-    if (mode & modeBits.slab)
-      this.problems.report(about, 'mode asks for slab (bit 2), which this version does not reclaim');
     if (flags & flagBits.ignoreMlock)
       this.problems.report(about, 'flags ask for mlocked pages (bit 0), which this version does not reclaim');
     const obstacle = mode & modeBits.anon ? this.split.obstacleToZswap() : undefined;
@@ -143,6 +181,9 @@ function nothingProvenAnywhere(agePeriods: number): string {
   return `no memcg has pages proven idle for ${agePeriods} periods yet; the aging clocks now work toward it, write again later`;
 }
 
+const dropAllInstead = 'the global threshold drops that of all memcgs at once';
+const slabOfSomeOnly =
+  'slab was left alone: the flags gate is strict, bit 34 of memory.coldpgs.flags is not set everywhere, and this kernel can only drop that of all memcgs at once';
 const periodIsZero = 'the scan period is 0 (off), so no age is known: set --scan-period to seconds';
 const ownMemcg =
   'coldpgs runs in this memcg itself and does not reclaim it: start the daemon in a memcg of its own, for example with systemd-run';

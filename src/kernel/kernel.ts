@@ -16,6 +16,7 @@ import type { PressureTotals } from './psi.js';
 import type { SwapDevice } from './swaps.js';
 import type { PageFrames } from './page-frames.js';
 import type { AddressRange } from './pagemap.js';
+import type { SlabInterface } from './slab.js';
 import type { ZswapInterface } from './zswap.js';
 
 /** One live memcg. `inode` is the identity: the kernel does not give it again before a reboot. */
@@ -169,6 +170,7 @@ export interface Kernel {
   readonly memory: MemoryInterface;
   readonly swap: SwapInterface;
   readonly zswap: ZswapInterface;
+  readonly slab: SlabInterface;
   readonly processes: ProcessInterface;
   readonly settings: SettingInterface;
   readonly pressure: PressureInterface;

@@ -19,6 +19,7 @@ import { kernelPaths, type KernelRoots } from './paths.js';
 import { findPressure } from './psi.js';
 import { LinuxProcesses } from './processes.js';
 import { LinuxSettings } from './settings.js';
+import { LinuxSlab } from './slab.js';
 import { LinuxZswap } from './zswap.js';
 
 /**
@@ -39,6 +40,7 @@ export function createLinuxKernel(roots: Partial<KernelRoots> = {}): Kernel {
     pieces: () => readPieces(paths.lruGen),
     write: (commands: string) => writeText(paths.lruGen, commands),
   };
+  const memory = hierarchy.version === 2 ? new MemoryV2(files, paths) : new MemoryV1(files, paths);
   return {
     kind: 'linux',
     pageBytes,
@@ -48,9 +50,10 @@ export function createLinuxKernel(roots: Partial<KernelRoots> = {}): Kernel {
       anonOnlyEviction: hasAnonOnlyEviction(release),
       pathOf: (kernelPath) => pathInMount(hierarchy, kernelPath),
     }),
-    memory: hierarchy.version === 2 ? new MemoryV2(files, paths) : new MemoryV1(files, paths),
+    memory,
     swap: { devices: async () => parseSwaps(await readText(paths.swaps)) },
     zswap: new LinuxZswap(paths),
+    slab: new LinuxSlab(paths, memory, hierarchy.version),
     processes: new LinuxProcesses(paths, pageBytes),
     settings: new LinuxSettings(files),
     pressure: findPressure(paths, hierarchy),

@@ -28,6 +28,8 @@ export function kernelPaths({ procRoot, sysRoot, debugfsRoot }: KernelRoots) {
     zswapEnabled: `${sysRoot}/module/zswap/parameters/enabled`,
     nodesWithMemory: `${sysRoot}/devices/system/node/has_memory`,
     lruGen: `${debugfsRoot}/lru_gen`,
+    shrinkers: `${debugfsRoot}/shrinker`,
+    dropCaches: `${procRoot}/sys/vm/drop_caches`,
     kpageflags: `${procRoot}/kpageflags`,
     kpagecgroup: `${procRoot}/kpagecgroup`,
     iomem: `${procRoot}/iomem`,

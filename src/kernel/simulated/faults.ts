@@ -7,6 +7,7 @@ export type Faulty =
   | 'pressure'
   | 'freeMemory'
   | 'compact'
+  | 'slab'
   | 'devices'
   | 'swappedRanges'
   | 'populate'

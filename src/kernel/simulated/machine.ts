@@ -13,6 +13,7 @@ import { PageSet, type PageSetNature } from './page-set.js';
 import { SimulatedPressure } from './psi.js';
 import { SimulatedProcesses } from './processes.js';
 import { SimulatedSettings } from './settings.js';
+import { SimulatedSlab } from './slab.js';
 import { SimulatedZswap } from './zswap.js';
 import { capabilitiesOf, worldOf, type MachineOptions } from './machine-options.js';
 import { pagesOf, type AnonOptions, type FileOptions, type Size, type Use } from './set-options.js';
@@ -51,6 +52,7 @@ export class SimulatedMachine {
       memory: new SimulatedMemory(world, this.#faults, cgroupVersion, vmSwappiness),
       swap: new SimulatedSwap(world, this.#faults),
       zswap: new SimulatedZswap(world),
+      slab: new SimulatedSlab(world, this.#faults, options.shrinkerDebug ?? false),
       processes: new SimulatedProcesses(world, this.#faults, options.populateMsPerMib ?? 0),
       settings: this.settings,
       pressure: new SimulatedPressure(world, this.#faults, options.pressureScope ?? 'memcg'),

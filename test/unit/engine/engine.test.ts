@@ -137,7 +137,6 @@ void t.test('what cannot be done as asked is told, per memcg and for the global 
   const cases: Record<string, { options?: WorldOptions; mode?: number; set?: (it: World) => void; told: RegExp }> = {
     'mode 0': { mode: 0, told: /mode is 0, so nothing is reclaimed/ },
     'period 0': { options: { settings: { scanPeriodMs: 0 } }, told: /the scan period is 0 \(off\)/ },
-    slab: { mode: 7, told: /mode asks for slab \(bit 2\)/ },
     mlock: { set: ({ engine }) => void (engine.global.flags = 1), told: /flags ask for mlocked pages \(bit 0\)/ },
     threshold_nonrot: {
       set: ({ engine }) => void (engine.global.nonrotAgePeriods = 5),
