@@ -19,6 +19,7 @@ import { Kidled } from './kidled.js';
 import { Ledger, type LedgerBytes } from './ledger.js';
 import { MeantColdness } from './meant-coldness.js';
 import { MemcgRuns } from './memcg-runs.js';
+import { OfflineMemcgs } from './offline-memcgs.js';
 import { Problems } from './problems.js';
 import { Reclaim } from './reclaim.js';
 import { type ColdPages, planReclaim } from './reclaim-plan.js';
@@ -54,6 +55,7 @@ export class Engine {
   readonly #reclaim: Reclaim;
   readonly #swapin: Swapin;
   readonly #turns: Turns;
+  readonly #offline: OfflineMemcgs;
   readonly #meant: MeantColdness;
   readonly #thresholds: ThresholdRuns;
 
@@ -112,6 +114,7 @@ export class Engine {
     const { global, controls, problems } = this;
     const allowed = new AllowedTypes(kernel, global, controls, settings, problems, log);
     const runs = new MemcgRuns(this.#turns, this.#reclaim, this.ledger, this.kidled);
+    this.#offline = new OfflineMemcgs(kernel, clock, eviction, this.ledger, this.borrowed, log);
     const split = new SwapSplit(kernel, global);
     this.#thresholds = new ThresholdRuns(
       kernel,
@@ -121,6 +124,7 @@ export class Engine {
       allowed,
       split,
       runs,
+      this.#offline,
       new SlabReclaim(kernel, clock, this.ledger, log),
       this.#census,
       problems,
@@ -255,6 +259,7 @@ export class Engine {
 
   async #look(listed: readonly LruGenMemcg[], atMs: number, signal: AbortSignal): Promise<void> {
     const seen = await this.#identities.identify(listed, atMs, (one) => this.#aging.quietUntilMs(one));
+    this.#offline.observe(listed, atMs);
     this.#sweep();
     this.kidled.keepOnly(seen, this.isLive);
     this.autopilot.observe(seen, atMs);

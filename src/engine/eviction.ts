@@ -1,5 +1,6 @@
 import type { Clock } from '../kernel/clock.js';
 import type { Kernel, Memcg } from '../kernel/kernel.js';
+import type { ReclaimedTypes } from '../kernel/memory-reclaim.js';
 import type { MemoryStat } from '../kernel/memory-stat.js';
 import type { BorrowedSettings } from './borrowed-settings.js';
 import type { LedgerBytes } from './ledger.js';
@@ -70,8 +71,7 @@ export class Eviction {
       const allPages = freedBetween(before, after, target.type, this.kernel.pageBytes);
       const otherPages = target.type === 'anon' ? this.#filePages(before, after, allPages) : 0;
       const freedPages = allPages - otherPages;
-      const sentPages = Math.max(0, (after.zswapOutPages ?? 0) - (before.zswapOutPages ?? 0));
-      const zswapPages = target.type === 'anon' ? Math.min(freedPages, sentPages) : 0;
+      const zswapPages = target.type === 'anon' ? Math.min(freedPages, zswappedBetween(before, after)) : 0;
       return {
         freedPages,
         otherPages,
@@ -81,6 +81,26 @@ export class Eviction {
         writebackPages: after.writebackBytes / this.kernel.pageBytes,
         tookMs,
       };
+    });
+  }
+
+  /** memory.reclaim of a memcg, measured: the kernel chooses what it frees of it and of those below it. */
+  async reclaimBelow(
+    memcg: Memcg,
+    pages: number,
+    types: ReclaimedTypes,
+    signal: AbortSignal,
+  ): Promise<Pick<EvictionOutcome, 'freedPages' | 'rows'>> {
+    return this.#turns.run(memcg.path, signal, async () => {
+      const before = await this.kernel.memory.stat(memcg.path);
+      await this.kernel.memoryReclaim.reclaim(memcg.path, pages * this.kernel.pageBytes, types);
+      const after = await this.kernel.memory.stat(memcg.path);
+      const freedPages = freedBetween(before, after, 'file', this.kernel.pageBytes);
+      const fellPages = Math.max(0, (before.fileBytes - after.fileBytes) / this.kernel.pageBytes);
+      const filePages = types === 'file' ? freedPages : Math.min(freedPages, fellPages);
+      const anonPages = freedPages - filePages;
+      const zswapPages = Math.min(anonPages, zswappedBetween(before, after));
+      return { freedPages, rows: this.#rows('anon', anonPages, filePages, zswapPages) };
     });
   }
 
@@ -114,6 +134,10 @@ export class Eviction {
 
 function refaultsOf(stat: MemoryStat, type: PageType): number {
   return type === 'anon' ? stat.refaultAnonPages : stat.refaultFilePages;
+}
+
+function zswappedBetween(before: MemoryStat, after: MemoryStat): number {
+  return Math.max(0, (after.zswapOutPages ?? 0) - (before.zswapOutPages ?? 0));
 }
 
 /** cgroup v1 counts no reclaimed pages; there the fall of the type's own bytes stands in. */

@@ -8,8 +8,10 @@ import { type AllowedTypes, anonLeftAlone, modeIsZero } from './allowed-types.js
 import type { Census } from './census.js';
 import { flagBits, type GlobalControls, modeBits } from './controls.js';
 import type { EngineSettings } from './engine-settings.js';
+import type { PageType } from './eviction.js';
 import type { MemcgRuns } from './memcg-runs.js';
 import type { Problems } from './problems.js';
+import type { OfflineMemcgs } from './offline-memcgs.js';
 import { planReclaim } from './reclaim-plan.js';
 import { largestStepPages } from './run.js';
 import type { SlabReclaim } from './slab.js';
@@ -29,6 +31,7 @@ export class ThresholdRuns {
     private readonly allowed: AllowedTypes,
     private readonly split: SwapSplit,
     private readonly runs: MemcgRuns,
+    private readonly offline: OfflineMemcgs,
     private readonly slab: SlabReclaim,
     private readonly census: Census,
     private readonly problems: Problems,
@@ -42,13 +45,12 @@ export class ThresholdRuns {
   async ofMemcg(memcg: Memcg, agePeriods: number, limitBytes: number, signal: AbortSignal): Promise<void> {
     const about = toText(memcg.path);
     this.#mentionUnsupported(about);
-    const listed = await this.kernel.lruGen.read();
-    this.#mentionOffline(memcg, listed);
     const freedBytes = await this.#reclaimOne(memcg, agePeriods, limitBytes, true, signal);
+    await this.#reclaimOffline(memcg.path, agePeriods, signal);
     await this.#reclaimSlab(memcg.path, [memcg], limitBytes - freedBytes, signal);
     if (this.settings.children === 'skip') return;
     const below = (await this.kernel.memcgs.list()).filter((one) => isBelow(one.path, memcg.path));
-    await this.#reclaimMany(below, listed, agePeriods, signal);
+    await this.#reclaimMany(below, await this.kernel.lruGen.read(), agePeriods, signal);
     if (this.slab.obstacle() === undefined) await this.#reclaimSlab(memcg.path, below, Infinity, signal);
   }
 
@@ -66,6 +68,7 @@ export class ThresholdRuns {
     if (this.global.mode & (modeBits.pageCache | modeBits.anon)) {
       const runs = await this.#reclaimMany(memcgs, await this.kernel.lruGen.read(), agePeriods, signal);
       if (runs === 0) this.problems.report('global threshold', nothingProvenAnywhere(agePeriods));
+      await this.#reclaimOffline('/', agePeriods, signal);
     }
     await this.#reclaimAllSlab(memcgs, signal);
   }
@@ -131,6 +134,15 @@ export class ThresholdRuns {
     return outcome.freedBytes;
   }
 
+  /** Removed memcgs below a path, without a limit, as in the module. */
+  async #reclaimOffline(path: string, agePeriods: number, signal: AbortSignal): Promise<void> {
+    const { scanPeriodMs } = this.settings;
+    if (scanPeriodMs === 0) return;
+    const typesOf = (memcg: Memcg): Promise<PageType[]> => this.allowed.of(memcg, false);
+    const left = await this.offline.reclaim(path, agePeriods * scanPeriodMs, this.stepPages(), typesOf, signal);
+    for (const sentence of left) this.problems.report(toText(path), sentence);
+  }
+
   /** The slab of memcgs that a write to one of them is about. */
   async #reclaimSlab(path: string, memcgs: readonly Memcg[], limitBytes: number, signal: AbortSignal): Promise<void> {
     if (this.settings.scanPeriodMs === 0) return;
@@ -165,15 +177,6 @@ export class ThresholdRuns {
       this.problems.report(about, 'flags ask for mlocked pages (bit 0), which this version does not reclaim');
     const obstacle = mode & modeBits.anon ? this.split.obstacleToZswap() : undefined;
     if (obstacle !== undefined) this.problems.report(about, obstacle);
-  }
-
-  #mentionOffline(memcg: Memcg, listed: readonly LruGenMemcg[]): void {
-    const offline = listed.filter((one) => one.id === OFFLINE_ID && isBelow(one.path, memcg.path));
-    if (offline.length > 0)
-      this.problems.report(
-        toText(memcg.path),
-        `${offline.length} removed memcgs below it still hold pages, which this version does not reclaim`,
-      );
   }
 }
 

@@ -11,6 +11,7 @@ import type { Capabilities } from './capabilities.js';
 import type { CompactionInterface } from './compaction.js';
 import type { DamonPlan, DamonStat } from './damon.js';
 import type { LruGenMemcg, Swappiness } from './lru-gen.js';
+import type { MemoryReclaimInterface } from './memory-reclaim.js';
 import type { MemoryStat } from './memory-stat.js';
 import type { PressureTotals } from './psi.js';
 import type { SwapDevice } from './swaps.js';
@@ -168,6 +169,7 @@ export interface Kernel {
   readonly memcgs: MemcgInterface;
   readonly lruGen: LruGenInterface;
   readonly memory: MemoryInterface;
+  readonly memoryReclaim: MemoryReclaimInterface;
   readonly swap: SwapInterface;
   readonly zswap: ZswapInterface;
   readonly slab: SlabInterface;

@@ -12,6 +12,7 @@ import { LinuxCompaction } from './compaction.js';
 import { LinuxLruGen } from './lru-gen.js';
 import { MemcgFiles } from './memcg-files.js';
 import { LinuxMemcgs } from './memcgs.js';
+import { LinuxMemoryReclaim } from './memory-reclaim.js';
 import { MemoryV1, MemoryV2 } from './memory.js';
 import { findMemoryHierarchy, pathInMount } from './memory-hierarchy.js';
 import { readPageBytes } from './page-size.js';
@@ -51,6 +52,7 @@ export function createLinuxKernel(roots: Partial<KernelRoots> = {}): Kernel {
       pathOf: (kernelPath) => pathInMount(hierarchy, kernelPath),
     }),
     memory,
+    memoryReclaim: new LinuxMemoryReclaim(files, release),
     swap: { devices: async () => parseSwaps(await readText(paths.swaps)) },
     zswap: new LinuxZswap(paths),
     slab: new LinuxSlab(paths, memory, hierarchy.version),

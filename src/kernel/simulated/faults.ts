@@ -8,6 +8,7 @@ export type Faulty =
   | 'freeMemory'
   | 'compact'
   | 'slab'
+  | 'reclaim'
   | 'devices'
   | 'swappedRanges'
   | 'populate'

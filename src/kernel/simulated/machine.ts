@@ -6,6 +6,7 @@ import { Faults, type Faulty } from './faults.js';
 import { SimulatedLruGen, type LruGenHooks } from './lru-gen.js';
 import type { SimulatedMemcg } from './memcg.js';
 import { SimulatedMemcgs } from './memcgs.js';
+import { SimulatedMemoryReclaim } from './memory-reclaim.js';
 import { SimulatedMemory, SimulatedSwap } from './memory.js';
 import { noDamon, noIdlePages } from './no-such-interface.js';
 import { SimulatedPageFrames } from './page-frames.js';
@@ -50,6 +51,7 @@ export class SimulatedMachine {
       memcgs: new SimulatedMemcgs(world, own, cgroupVersion),
       lruGen: new SimulatedLruGen(world, this.#faults, this.hooks, options.evictionMsPerMib ?? 0),
       memory: new SimulatedMemory(world, this.#faults, cgroupVersion, vmSwappiness),
+      memoryReclaim: new SimulatedMemoryReclaim(world, this.#faults, cgroupVersion),
       swap: new SimulatedSwap(world, this.#faults),
       zswap: new SimulatedZswap(world),
       slab: new SimulatedSlab(world, this.#faults, options.shrinkerDebug ?? false),

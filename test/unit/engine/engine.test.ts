@@ -168,13 +168,6 @@ void t.test('anon that may not be swapped is left alone, and page cache goes nev
   t.match(it.problems(), [/^\/test: anonymous memory was left alone: no swap is free for it/]);
 });
 
-void t.test('removed memcgs below that still hold pages are told of', async (t) => {
-  const it = await lyingIdle(['/pod', '/pod/gone'], { release: '6.12.0' });
-  it.machine.rmdir('/pod/gone');
-  await it.reclaim('/pod', 2);
-  t.match(it.problems(), [/^\/pod: 1 removed memcgs below it still hold pages/]);
-});
-
 void t.test('a memcg that is gone, or whose path another one has, is not reclaimed', async (t) => {
   const it = await lyingIdle(['/test']);
   const gone = it.at('/test');
