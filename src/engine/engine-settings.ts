@@ -8,6 +8,8 @@ export interface EngineSettings {
   readonly children: 'skip' | 'include';
   /** strict: a memcg is reclaimed only as far as bits 32-34 of its own flags allow, as the module's code has it. */
   readonly flagsGate: 'off' | 'strict';
+  /** on: bit 1 of flags, and bit 36 of a memcg's own, let runs take pages of any age, as in the module's 3.0.0. */
+  readonly ignoreAge: 'off' | 'on';
   /** Runs side by side on different memcgs. */
   readonly runsAtOnce: number;
   /** Where page ages come from. */
@@ -20,6 +22,7 @@ export const defaultEngineSettings: EngineSettings = {
   scanPeriodMs: 15_000,
   children: 'skip',
   flagsGate: 'off',
+  ignoreAge: 'off',
   runsAtOnce: 4,
   tracker: 'mglru',
   scanCpuPercent: 2,

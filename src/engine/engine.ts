@@ -9,8 +9,9 @@ import { AllowedTypes } from './allowed-types.js';
 import { Autopilot } from './autopilot.js';
 import { BorrowedSettings, type LoanJournal } from './borrowed-settings.js';
 import { Census } from './census.js';
+import { CompactionRequests } from './compaction-request.js';
 import { Compactor } from './compactor.js';
-import { defaultGlobalControls, type GlobalControls, MemcgControlTable } from './controls.js';
+import { defaultGlobalControls, type GlobalControls, ignoresAge, MemcgControlTable } from './controls.js';
 import type { EngineSettings } from './engine-settings.js';
 import { Eviction } from './eviction.js';
 import { EvictionSteps } from './eviction-steps.js';
@@ -48,6 +49,7 @@ export class Engine {
   readonly tracker: Tracker;
   readonly autopilot: Autopilot;
   readonly compactor: Compactor;
+  readonly compactions: CompactionRequests;
   readonly #budget: AgingBudget;
   readonly #identities: Identities;
   readonly #census = new Census();
@@ -114,6 +116,9 @@ export class Engine {
     const { global, controls, problems } = this;
     const allowed = new AllowedTypes(kernel, global, controls, settings, problems, log);
     const runs = new MemcgRuns(this.#turns, this.#reclaim, this.ledger, this.kidled);
+    const hasPressure = (): boolean => this.capabilities.psi;
+    this.compactor = new Compactor(kernel, clock, hasPressure, log);
+    this.compactions = new CompactionRequests(kernel, this.compactor, problems, log);
     this.#offline = new OfflineMemcgs(kernel, clock, eviction, this.ledger, this.borrowed, log);
     const split = new SwapSplit(kernel, global);
     this.#thresholds = new ThresholdRuns(
@@ -126,12 +131,11 @@ export class Engine {
       runs,
       this.#offline,
       new SlabReclaim(kernel, clock, this.ledger, log),
+      this.compactions,
       this.#census,
       problems,
       log,
     );
-    const hasPressure = (): boolean => this.capabilities.psi;
-    this.compactor = new Compactor(kernel, clock, hasPressure, log);
     this.autopilot = new Autopilot(kernel, clock, hasPressure, this.problems, log, {
       scanPeriodMs: () => settings.scanPeriodMs,
       coldPages: (idleMs, paths) => this.#coldPages(idleMs, paths),
@@ -216,6 +220,11 @@ export class Engine {
    */
   reclaimMemcg(memcg: Memcg, agePeriods: number, limitBytes: number, signal: AbortSignal): Promise<void> {
     return this.#thresholds.ofMemcg(memcg, agePeriods, limitBytes, signal);
+  }
+
+  /** Whether a size alone starts a run of the memcg: its own flags say that no age is asked for. */
+  needsNoThreshold(memcg: Memcg): boolean {
+    return this.settings.ignoreAge === 'on' && ignoresAge(this.controls.of(memcg).flags);
   }
 
   /** Reclaims every memcg's pages idle for at least `agePeriods` periods, without a limit. Throws CANCELLED. */

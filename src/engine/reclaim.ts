@@ -81,7 +81,8 @@ export class Reclaim {
       veins = await this.#moveOn(run, veins);
     }
     const anon = opened.filter(isAnon);
-    for (let round = 0; round < this.pace.returns && !signal.aborted; round++) {
+    const mostReturns = request.agePeriods === 0 ? 0 : this.pace.returns;
+    for (let round = 0; round < mostReturns && !signal.aborted; round++) {
       const returned = await this.#reach.returned(run, anon);
       for (const vein of returned) await this.#generation.evict(run, vein);
       if (returned.length === 0) break;
@@ -97,6 +98,7 @@ export class Reclaim {
 
   /** What is proven cold once the grace time is over; waits for that only when there is something to wait for. */
   async #openVeins(run: Run): Promise<Vein[]> {
+    if (run.request.agePeriods === 0) await this.#bringAllWithinReach(run.request.memcg);
     let plan = await this.#plan(run);
     const graceLeftMs = this.pace.graceMs - plan.sinceAgingMs;
     if (plan.cold.length > 0 && graceLeftMs > 0) {
@@ -118,6 +120,14 @@ export class Reclaim {
       run.shortfalls.push(nothingForDevice(deviceIdleMs));
     await this.#reach.reach(run, veins);
     return veins;
+  }
+
+  /** Where no age is asked for: two agings, after which all that is there now is in generations that may be evicted, but for what is in use. */
+  async #bringAllWithinReach(memcg: Memcg): Promise<void> {
+    for (let times = 0; times < 2; times++) {
+      const listed = await this.steps.listed(memcg);
+      await this.steps.age(listed, new Set(listed.nodes.map(({ node }) => node)));
+    }
   }
 
   async #plan(run: Run): Promise<ReclaimPlan> {

@@ -1,11 +1,12 @@
 import { ColdpgsError, sentenceOf } from '../errors.js';
 import type { Clock } from '../kernel/clock.js';
 import type { Kernel, Memcg } from '../kernel/kernel.js';
-import { type LruGenMemcg, OFFLINE_ID } from '../kernel/lru-gen.js';
+import { OFFLINE_ID } from '../kernel/lru-gen.js';
 import { toText } from '../kernel/text.js';
 import type { Log } from '../log.js';
 import { type AllowedTypes, anonLeftAlone, modeIsZero } from './allowed-types.js';
 import type { Census } from './census.js';
+import type { CompactionRequests } from './compaction-request.js';
 import { flagBits, type GlobalControls, modeBits } from './controls.js';
 import type { EngineSettings } from './engine-settings.js';
 import type { PageType } from './eviction.js';
@@ -21,6 +22,14 @@ import { isBelow } from './turns.js';
 /** coldpgs's batch counts pages per lock hold; a step of ours is so many batches. */
 const batchesPerStep = 128;
 
+/** One write of a threshold, and what comes of it. */
+interface ThresholdWrite {
+  readonly agePeriods: number;
+  readonly signal: AbortSignal;
+  /** By node. */
+  readonly freedPages: Map<number, number>;
+}
+
 /** What the thresholds do: one memcg by its own, or all of them by the global one. */
 export class ThresholdRuns {
   constructor(
@@ -33,6 +42,7 @@ export class ThresholdRuns {
     private readonly runs: MemcgRuns,
     private readonly offline: OfflineMemcgs,
     private readonly slab: SlabReclaim,
+    private readonly compaction: CompactionRequests,
     private readonly census: Census,
     private readonly problems: Problems,
     private readonly log: Log,
@@ -45,32 +55,36 @@ export class ThresholdRuns {
   async ofMemcg(memcg: Memcg, agePeriods: number, limitBytes: number, signal: AbortSignal): Promise<void> {
     const about = toText(memcg.path);
     this.#mentionUnsupported(about);
-    const freedBytes = await this.#reclaimOne(memcg, agePeriods, limitBytes, true, signal);
-    await this.#reclaimOffline(memcg.path, agePeriods, signal);
-    await this.#reclaimSlab(memcg.path, [memcg], limitBytes - freedBytes, signal);
-    if (this.settings.children === 'skip') return;
-    const below = (await this.kernel.memcgs.list()).filter((one) => isBelow(one.path, memcg.path));
-    await this.#reclaimMany(below, await this.kernel.lruGen.read(), agePeriods, signal);
-    if (this.slab.obstacle() === undefined) await this.#reclaimSlab(memcg.path, below, Infinity, signal);
+    await this.#do(about, agePeriods, signal, async (write) => {
+      const freedBytes = await this.#reclaimOne(memcg, limitBytes, true, write);
+      await this.#reclaimOffline(memcg.path, write);
+      await this.#reclaimSlab(memcg.path, [memcg], limitBytes - freedBytes, write);
+      if (this.settings.children === 'skip' && !this.allowed.ignoresAge(memcg)) return;
+      const below = (await this.kernel.memcgs.list()).filter((one) => isBelow(one.path, memcg.path));
+      await this.#reclaimMany(below, write, memcg);
+      if (this.slab.obstacle() === undefined) await this.#reclaimSlab(memcg.path, below, Infinity, write);
+    });
   }
 
   /** Reclaims every memcg's pages idle for at least `agePeriods` periods, without a limit. Throws CANCELLED. */
   async ofAll(agePeriods: number, signal: AbortSignal): Promise<void> {
-    this.#mentionUnsupported('global threshold');
-    if (this.global.mode === 0) return this.problems.report('global threshold', modeIsZero);
-    if (this.settings.scanPeriodMs === 0) return this.problems.report('global threshold', periodIsZero);
-    const [root] = await this.kernel.memcgs.list();
+    this.#mentionUnsupported(everywhere);
+    if (this.allowed.nothing()) return this.problems.report(everywhere, modeIsZero);
+    if (this.settings.scanPeriodMs === 0) return this.problems.report(everywhere, periodIsZero);
+    const memcgs = await this.kernel.memcgs.list();
+    const [root] = memcgs;
     if (this.global.mode & modeBits.anon && root) {
       const obstacle = await this.allowed.obstacleToSwap(root);
-      if (obstacle !== undefined) this.problems.report('global threshold', anonLeftAlone(obstacle));
+      if (obstacle !== undefined) this.problems.report(everywhere, anonLeftAlone(obstacle));
     }
-    const memcgs = await this.kernel.memcgs.list();
-    if (this.global.mode & (modeBits.pageCache | modeBits.anon)) {
-      const runs = await this.#reclaimMany(memcgs, await this.kernel.lruGen.read(), agePeriods, signal);
-      if (runs === 0) this.problems.report('global threshold', nothingProvenAnywhere(agePeriods));
-      await this.#reclaimOffline('/', agePeriods, signal);
-    }
-    await this.#reclaimAllSlab(memcgs, signal);
+    await this.#do(everywhere, agePeriods, signal, async (write) => {
+      if (this.allowed.pages()) {
+        const runs = await this.#reclaimMany(memcgs, write);
+        if (runs === 0) this.problems.report(everywhere, nothingProvenAnywhere(agePeriods));
+        await this.#reclaimOffline('/', write);
+      }
+      await this.#reclaimAllSlab(memcgs, write);
+    });
   }
 
   /** What the first eviction command of a run asks for, by batch. */
@@ -78,21 +92,40 @@ export class ThresholdRuns {
     return Math.min(this.global.batch * batchesPerStep, largestStepPages);
   }
 
-  /** One run for each memcg that has something proven cold, and how many those were; a memcg that is removed meanwhile is none of the others' business. */
-  async #reclaimMany(
-    memcgs: readonly Memcg[],
-    listed: readonly LruGenMemcg[],
+  /** The work of a write, and a compaction after it where mode asks for that. */
+  async #do(
+    about: string,
     agePeriods: number,
     signal: AbortSignal,
-  ): Promise<number> {
-    const idleMs = agePeriods * this.settings.scanPeriodMs;
+    work: (write: ThresholdWrite) => Promise<void>,
+  ): Promise<void> {
+    const write = { agePeriods, signal, freedPages: new Map<number, number>() };
+    const before = this.global.mode & modeBits.compact ? this.compaction.freeBlocks() : undefined;
+    await work(write);
+    if (!before) return;
+    try {
+      await this.compaction.afterRun(write.freedPages, before, signal);
+    } catch (failure) {
+      if (failure instanceof ColdpgsError && failure.code === 'CANCELLED') throw failure;
+      this.problems.report(about, `not compacted after the run: ${sentenceOf(failure)}`);
+    }
+  }
+
+  /**
+   * One run for each memcg that has something proven cold, and how many those were; a memcg that is removed meanwhile is none of the others' business.
+   * `by`: the memcg whose flags hold for all of them, else each its own.
+   */
+  async #reclaimMany(memcgs: readonly Memcg[], write: ThresholdWrite, by?: Memcg): Promise<number> {
+    const listed = await this.kernel.lruGen.read();
     const atMs = this.clock.nowMs();
     const byPath = new Map(listed.filter((one) => one.id !== OFFLINE_ID).map((one) => [one.path, one]));
     const worthIt = memcgs.filter((memcg) => {
       const generations = byPath.get(memcg.path);
-      return generations && planReclaim(generations, ['anon', 'file'], idleMs, this.census, atMs).cold.length > 0;
+      if (!generations || this.allowed.ignoresAge(by ?? memcg)) return generations !== undefined;
+      const idleMs = write.agePeriods * this.settings.scanPeriodMs;
+      return planReclaim(generations, ['anon', 'file'], idleMs, this.census, atMs).cold.length > 0;
     });
-    const runs = worthIt.map((memcg) => this.#reclaimOne(memcg, agePeriods, Infinity, false, signal));
+    const runs = worthIt.map((memcg) => this.#reclaimOne(memcg, Infinity, false, write, by));
     for (const [index, ended] of (await Promise.allSettled(runs)).entries()) {
       if (ended.status === 'fulfilled') continue;
       const failure: unknown = ended.reason;
@@ -108,10 +141,10 @@ export class ThresholdRuns {
   /** Answers the bytes freed. `asked`: somebody named the memcg, and is told why less is done than asked. */
   async #reclaimOne(
     memcg: Memcg,
-    agePeriods: number,
     limitBytes: number,
     asked: boolean,
-    signal: AbortSignal,
+    write: ThresholdWrite,
+    by = memcg,
   ): Promise<number> {
     const about = toText(memcg.path);
     if (this.#isOwn(memcg)) {
@@ -123,19 +156,30 @@ export class ThresholdRuns {
       this.problems.report(about, periodIsZero);
       return 0;
     }
-    const types = await this.allowed.of(memcg, asked);
+    const types = await this.allowed.of(memcg, asked, by);
     if (types.length === 0) return 0;
     const periodMs = this.settings.scanPeriodMs;
     const { deviceIdleMs, obstacle } = this.split.of(memcg, periodMs);
     if (obstacle !== undefined && types.includes('anon')) this.problems.report(about, obstacle);
-    const request = { memcg, agePeriods, periodMs, limitBytes, types, deviceIdleMs, stepPages: this.stepPages() };
-    const outcome = await this.runs.run(request, signal);
+    const outcome = await this.runs.run(
+      {
+        memcg,
+        agePeriods: this.allowed.ignoresAge(by) ? 0 : write.agePeriods,
+        periodMs,
+        limitBytes,
+        types,
+        deviceIdleMs,
+        stepPages: this.stepPages(),
+        onFreed: (node, _type, pages) => write.freedPages.set(node, (write.freedPages.get(node) ?? 0) + pages),
+      },
+      write.signal,
+    );
     for (const sentence of outcome.shortfalls) this.problems.report(about, sentence);
     return outcome.freedBytes;
   }
 
   /** Removed memcgs below a path, without a limit, as in the module. */
-  async #reclaimOffline(path: string, agePeriods: number, signal: AbortSignal): Promise<void> {
+  async #reclaimOffline(path: string, { agePeriods, signal }: ThresholdWrite): Promise<void> {
     const { scanPeriodMs } = this.settings;
     if (scanPeriodMs === 0) return;
     const typesOf = (memcg: Memcg): Promise<PageType[]> => this.allowed.of(memcg, false);
@@ -144,7 +188,12 @@ export class ThresholdRuns {
   }
 
   /** The slab of memcgs that a write to one of them is about. */
-  async #reclaimSlab(path: string, memcgs: readonly Memcg[], limitBytes: number, signal: AbortSignal): Promise<void> {
+  async #reclaimSlab(
+    path: string,
+    memcgs: readonly Memcg[],
+    limitBytes: number,
+    { signal }: ThresholdWrite,
+  ): Promise<void> {
     if (this.settings.scanPeriodMs === 0) return;
     const allowed = memcgs.filter((memcg) => this.allowed.slab(memcg) && !this.#isOwn(memcg));
     if (allowed.length === 0 || limitBytes <= 0) return;
@@ -154,16 +203,16 @@ export class ThresholdRuns {
     await this.slab.ofMemcgs(allowed, limitBytes, signal);
   }
 
-  async #reclaimAllSlab(memcgs: readonly Memcg[], signal: AbortSignal): Promise<void> {
-    if (!(this.global.mode & modeBits.slab)) return;
+  async #reclaimAllSlab(memcgs: readonly Memcg[], { signal }: ThresholdWrite): Promise<void> {
     const allowed = memcgs.filter((memcg) => this.allowed.slab(memcg));
+    if (allowed.length === 0) return;
     if (this.slab.obstacle() === undefined)
       return this.slab.ofMemcgs(
         allowed.filter((memcg) => !this.#isOwn(memcg)),
         Infinity,
         signal,
       );
-    if (allowed.length < memcgs.length) return this.problems.report('global threshold', slabOfSomeOnly);
+    if (allowed.length < memcgs.length) return this.problems.report(everywhere, slabOfSomeOnly);
     await this.slab.ofAll(memcgs, signal);
   }
 
@@ -179,6 +228,9 @@ export class ThresholdRuns {
     if (obstacle !== undefined) this.problems.report(about, obstacle);
   }
 }
+
+/** How coldpgs/errors names a write that is about all memcgs. */
+const everywhere = 'global threshold';
 
 function nothingProvenAnywhere(agePeriods: number): string {
   return `no memcg has pages proven idle for ${agePeriods} periods yet; the aging clocks now work toward it, write again later`;

@@ -24,6 +24,7 @@ export function kernelPaths({ procRoot, sysRoot, debugfsRoot }: KernelRoots) {
     pageTypes: `${procRoot}/pagetypeinfo`,
     freeBlocks: `${procRoot}/buddyinfo`,
     compactMemory: `${procRoot}/sys/vm/compact_memory`,
+    compactNode: (node: number) => `${sysRoot}/devices/system/node/node${node}/compact`,
     lruGenEnabled: `${sysRoot}/kernel/mm/lru_gen/enabled`,
     zswapEnabled: `${sysRoot}/module/zswap/parameters/enabled`,
     nodesWithMemory: `${sysRoot}/devices/system/node/has_memory`,

@@ -157,7 +157,12 @@ export class SimulatedMachine {
 
   /** Compactions started so far. */
   get compactions(): number {
-    return this.#compaction.starts;
+    return this.#compaction.started.length;
+  }
+
+  /** Their nodes; undefined for all. */
+  get compactedNodes(): readonly (number | undefined)[] {
+    return this.#compaction.started;
   }
 
   /** Lets the tasks of a memcg run for a moment without using any of its pages. */
