@@ -71,7 +71,8 @@ export class Eviction {
       const allPages = freedBetween(before, after, target.type, this.kernel.pageBytes);
       const otherPages = target.type === 'anon' ? this.#filePages(before, after, allPages) : 0;
       const freedPages = allPages - otherPages;
-      const zswapPages = target.type === 'anon' ? Math.min(freedPages, zswappedBetween(before, after)) : 0;
+      const zswapPages =
+        target.type === 'anon' ? Math.min(freedPages, zswappedBetween(before, after, target.toDevice)) : 0;
       return {
         freedPages,
         otherPages,
@@ -136,8 +137,14 @@ function refaultsOf(stat: MemoryStat, type: PageType): number {
   return type === 'anon' ? stat.refaultAnonPages : stat.refaultFilePages;
 }
 
-function zswappedBetween(before: MemoryStat, after: MemoryStat): number {
-  return Math.max(0, (after.zswapOutPages ?? 0) - (before.zswapOutPages ?? 0));
+/**
+ * Pages that went to zswap. Where they must not, a kernel from 6.8 on makes room for them by writing as many older ones to the device: then
+ * those stand for them.
+ */
+function zswappedBetween(before: MemoryStat, after: MemoryStat, toDevice = false): number {
+  const out = (after.zswapOutPages ?? 0) - (before.zswapOutPages ?? 0);
+  const writtenBack = (after.zswapWrittenBackPages ?? 0) - (before.zswapWrittenBackPages ?? 0);
+  return Math.max(0, toDevice ? out - writtenBack : out);
 }
 
 /** cgroup v1 counts no reclaimed pages; there the fall of the type's own bytes stands in. */

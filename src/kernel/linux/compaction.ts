@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { CompactionEnd, CompactionInterface, CompactionRun, FreeMemory } from '../compaction.js';
 import { parseFreeBlocks, parseFreeBlocksByNode } from '../buddyinfo.js';
@@ -41,7 +42,9 @@ export class LinuxCompaction implements CompactionInterface {
   #killed = false;
   #onEnd: ((end: CompactionEnd) => void) | undefined;
 
-  constructor(private readonly paths: Pick<KernelPaths, 'meminfo' | 'pageTypes' | 'freeBlocks' | 'compactMemory' | 'compactNode'>) {}
+  constructor(
+    private readonly paths: Pick<KernelPaths, 'meminfo' | 'pageTypes' | 'freeBlocks' | 'compactMemory' | 'compactNode'>,
+  ) {}
 
   prepare(): void {
     const starter = spawn('/bin/sh', ['-c', script, 'coldpgs-compaction'], {
@@ -95,13 +98,19 @@ export class LinuxCompaction implements CompactionInterface {
       this.#onEnd = resolve;
     });
     this.#killed = false;
-    starter.stdin.write(`${node === undefined ? this.paths.compactMemory : this.paths.compactNode(node)}\n`);
+    starter.stdin.write(`${this.#fileOf(node)}\n`);
     const kill = (): void => {
       if (!this.#onEnd) return;
       this.#killed = true;
       starter.kill('SIGUSR1');
     };
     return { ended, kill };
+  }
+
+  /** Kernels for machines without nodes have no file for the one that is there. */
+  #fileOf(node: number | undefined): string {
+    const { compactMemory, compactNode } = this.paths;
+    return node !== undefined && existsSync(compactNode(node)) ? compactNode(node) : compactMemory;
   }
 
   #end(end: CompactionEnd): void {

@@ -47,6 +47,21 @@ void t.test('memory.zswap.max is in the journal while it is borrowed, and back w
   t.equal(it.setting(limit), '1048576');
 });
 
+void t.test(
+  'what zswap writes back to make room counts as gone to the device: zswap has no more than before',
+  async (t) => {
+    const { it, older } = await olderAndYounger({ nonrot: 255 });
+    await it.reclaim('/test', 1);
+    t.same(it.ledger('/test'), { 'anon zswap out': pages(24) });
+    it.engine.noteNonrot(0);
+    it.machine.anon('/test', { mib: 4 });
+    await it.periods(4);
+    await it.reclaim('/test', 1);
+    t.equal(it.machine.where(older).swap, pages(16));
+    t.same(it.ledger('/test'), { 'anon zswap out': pages(24), 'anon swap out': pages(4) });
+  },
+);
+
 void t.test('with threshold_nonrot at 0, or no greater than the threshold, all of it goes to the device', async (t) => {
   for (const [nonrot, threshold] of [
     [0, 1],
