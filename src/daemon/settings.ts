@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ColdpgsError } from '../errors.js';
 import type { EngineSettings } from '../engine/engine-settings.js';
 import { trackerNames } from '../engine/tracker.js';
