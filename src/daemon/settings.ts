@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { ColdpgsError } from '../errors.js';
-import type { EngineSettings } from '../engine/engine.js';
+import type { EngineSettings } from '../engine/engine-settings.js';
 import { trackerNames } from '../engine/tracker.js';
 import { dialects } from '../files/dialect.js';
 import { kidledDialects } from '../files/kidled-dialect.js';
@@ -57,6 +57,12 @@ export const settingsSchema = z.strictObject({
     .enum(['off', 'strict'])
     .default('off')
     .describe('strict: bits 32-34 of memory.coldpgs.flags must allow a type before it is reclaimed'),
+  'ignore-age': z
+    .enum(['off', 'on'])
+    .default('off')
+    .describe(
+      'on: bit 1 of flags and bit 36 of memory.coldpgs.flags let runs take pages of any age, as in coldpgs 3.0.0',
+    ),
   children: z
     .enum(['skip', 'include'])
     .default('skip')
@@ -96,6 +102,7 @@ export function engineSettings(settings: Settings): EngineSettings {
     scanPeriodMs: settings['scan-period'] * 1000,
     children: settings.children,
     flagsGate: settings['flags-gate'],
+    ignoreAge: settings['ignore-age'],
     runsAtOnce: 4,
     tracker: settings.tracker,
     scanCpuPercent: settings['scan-cpu-percent'],

@@ -6,6 +6,7 @@ import { Faults, type Faulty } from './faults.js';
 import { SimulatedLruGen, type LruGenHooks } from './lru-gen.js';
 import type { SimulatedMemcg } from './memcg.js';
 import { SimulatedMemcgs } from './memcgs.js';
+import { SimulatedMemoryReclaim } from './memory-reclaim.js';
 import { SimulatedMemory, SimulatedSwap } from './memory.js';
 import { noDamon, noIdlePages } from './no-such-interface.js';
 import { SimulatedPageFrames } from './page-frames.js';
@@ -13,6 +14,8 @@ import { PageSet, type PageSetNature } from './page-set.js';
 import { SimulatedPressure } from './psi.js';
 import { SimulatedProcesses } from './processes.js';
 import { SimulatedSettings } from './settings.js';
+import { SimulatedSlab } from './slab.js';
+import { SimulatedZswap } from './zswap.js';
 import { capabilitiesOf, worldOf, type MachineOptions } from './machine-options.js';
 import { pagesOf, type AnonOptions, type FileOptions, type Size, type Use } from './set-options.js';
 import type { World } from './world.js';
@@ -48,7 +51,10 @@ export class SimulatedMachine {
       memcgs: new SimulatedMemcgs(world, own, cgroupVersion),
       lruGen: new SimulatedLruGen(world, this.#faults, this.hooks, options.evictionMsPerMib ?? 0),
       memory: new SimulatedMemory(world, this.#faults, cgroupVersion, vmSwappiness),
+      memoryReclaim: new SimulatedMemoryReclaim(world, this.#faults, cgroupVersion),
       swap: new SimulatedSwap(world, this.#faults),
+      zswap: new SimulatedZswap(world),
+      slab: new SimulatedSlab(world, this.#faults, options.shrinkerDebug ?? false),
       processes: new SimulatedProcesses(world, this.#faults, options.populateMsPerMib ?? 0),
       settings: this.settings,
       pressure: new SimulatedPressure(world, this.#faults, options.pressureScope ?? 'memcg'),
@@ -151,7 +157,12 @@ export class SimulatedMachine {
 
   /** Compactions started so far. */
   get compactions(): number {
-    return this.#compaction.starts;
+    return this.#compaction.started.length;
+  }
+
+  /** Their nodes; undefined for all. */
+  get compactedNodes(): readonly (number | undefined)[] {
+    return this.#compaction.started;
   }
 
   /** Lets the tasks of a memcg run for a moment without using any of its pages. */

@@ -48,6 +48,7 @@ export class SimulatedMemory implements MemoryInterface {
       stealPages: this.cgroupVersion === 2 ? events('stealPages') : undefined,
       zswapOutPages: this.cgroupVersion === 2 ? events('zswapOutPages') : undefined,
       zswapInPages: this.cgroupVersion === 2 ? events('zswapInPages') : undefined,
+      zswapWrittenBackPages: this.world.behaviour.zswapMakesRoom ? events('zswapWrittenBackPages') : undefined,
       includesDescendants,
     };
   }
