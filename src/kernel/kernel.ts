@@ -12,6 +12,7 @@ import type { CompactionInterface } from './compaction.js';
 import type { DamonPlan, DamonStat } from './damon.js';
 import type { LruGenMemcg, Swappiness } from './lru-gen.js';
 import type { MemoryStat } from './memory-stat.js';
+import type { MlockInterface } from './mlock.js';
 import type { PressureTotals } from './psi.js';
 import type { SwapDevice } from './swaps.js';
 import type { PageFrames } from './page-frames.js';
@@ -168,6 +169,7 @@ export interface Kernel {
   readonly memory: MemoryInterface;
   readonly swap: SwapInterface;
   readonly processes: ProcessInterface;
+  readonly mlock: MlockInterface;
   readonly settings: SettingInterface;
   readonly pressure: PressureInterface;
   readonly compaction: CompactionInterface;

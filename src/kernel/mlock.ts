@@ -23,3 +23,34 @@ export interface LockChangeOutcome {
   /** Why it was left alone, or not all was done. */
   readonly refusal: string | undefined;
 }
+
+/** Memory of a process that is locked and may be unlocked: none that holds code, nor its stack. Neighbours of one kind are one range. */
+export interface LockedMemory {
+  readonly identity: ProcessIdentity;
+  readonly ranges: readonly LockedRange[];
+}
+
+export interface LockedRange extends AddressRange {
+  readonly kind: 'anon' | 'file';
+}
+
+/** Locks that processes have on memory (mlock(2)), taken off and put back by system calls of the processes themselves (docs/mlocked.md). */
+export interface MlockInterface {
+  /** Why it cannot be done on this machine; undefined when it can. */
+  obstacle(): string | undefined;
+  /**
+   * Starts what processes are traced by. To be called before anything is opened that a child must not inherit (/dev/fuse). When this process dies, what the file
+   * `journal` says is locked again.
+   */
+  prepare(journal: string): void;
+  /** Ends what `prepare` started. */
+  close(): void;
+  /** Undefined when the process is gone, or has none. Throws KERNEL_REFUSED. */
+  lockedMemory(pid: number): Promise<LockedMemory | undefined>;
+  /** Bytes of some ranges of a process that are in memory; 0 when it is gone. */
+  presentBytes(pid: number, ranges: readonly AddressRange[]): Promise<number>;
+  /** Never throws: why nothing was done is in the outcome. Changes of one process after the other. */
+  change(change: LockChange): Promise<LockChangeOutcome>;
+  /** Locks again what a journal says that an earlier daemon left unlocked, and removes it. */
+  settle(journal: string): Promise<void>;
+}

@@ -14,6 +14,7 @@ import { MemcgFiles } from './memcg-files.js';
 import { LinuxMemcgs } from './memcgs.js';
 import { MemoryV1, MemoryV2 } from './memory.js';
 import { findMemoryHierarchy, pathInMount } from './memory-hierarchy.js';
+import { LinuxMlock } from './mlock.js';
 import { readPageBytes } from './page-size.js';
 import { kernelPaths, type KernelRoots } from './paths.js';
 import { findPressure } from './psi.js';
@@ -50,6 +51,7 @@ export function createLinuxKernel(roots: Partial<KernelRoots> = {}): Kernel {
     memory: hierarchy.version === 2 ? new MemoryV2(files, paths) : new MemoryV1(files, paths),
     swap: { devices: async () => parseSwaps(await readText(paths.swaps)) },
     processes: new LinuxProcesses(paths, pageBytes),
+    mlock: new LinuxMlock(paths, pageBytes),
     settings: new LinuxSettings(files),
     pressure: findPressure(paths, hierarchy),
     compaction: new LinuxCompaction(paths),

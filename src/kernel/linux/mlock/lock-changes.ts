@@ -1,14 +1,12 @@
 import { systemErrno } from '../../../errors.js';
 import type { LockChange, LockChangeOutcome } from '../../mlock.js';
-import type { AddressRange } from '../../pagemap.js';
+import { common, pieces } from './pieces.js';
 import type { SystemCall } from './machine.js';
 import { TargetRefusal } from './refusal.js';
 import { usleep } from './system-calls.js';
 import { Target } from './target.js';
 import { Tracee } from './tracee.js';
 
-/** The most that one stop of a process changes. Pieces end at multiples of it, so that no huge page is split. */
-export const PIECE_BYTES = 8 * 1024 * 1024;
 const MLOCK_ONFAULT = 1;
 /** Moments at which a process may be found busy with what must not be disturbed, and the longest pause between them. */
 const TRIES = 60;
@@ -21,12 +19,13 @@ export function changeLocks({ identity, to, ranges }: LockChange): LockChangeOut
     const target = Target.open(identity);
     try {
       const { munlock, mlock2 } = target.machine.calls;
-      for (const { start, end } of ranges.flatMap(pieces)) {
+      // What was unmapped meanwhile has no lock to get back.
+      const there = to === 'unlocked' ? ranges : common(ranges, target.mapped());
+      for (const { start, end } of there.flatMap(pieces)) {
         const args = [start, end - start];
         const call = to === 'unlocked' ? { number: munlock, args } : { number: mlock2, args: [...args, MLOCK_ONFAULT] };
         const { answer, stopMs } = patiently(target, call);
         outcome.stopsMs.push(stopMs);
-        // A range that is no longer mapped has no lock to change.
         if (answer === 0) outcome.changedBytes += end - start;
       }
     } finally {
@@ -69,14 +68,4 @@ function patiently(target: Target, call: SystemCall): { readonly answer: number;
       usleep(Math.min(LONGEST_PAUSE_US, 500 * tries));
       target.look();
     }
-}
-
-export function pieces({ start, end }: AddressRange): AddressRange[] {
-  const cut: AddressRange[] = [];
-  for (let from = start; from < end;) {
-    const until = Math.min(end, from - (from % PIECE_BYTES) + PIECE_BYTES);
-    cut.push({ start: from, end: until });
-    from = until;
-  }
-  return cut;
 }

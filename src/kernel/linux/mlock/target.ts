@@ -64,6 +64,11 @@ export class Target {
     this.#stack = stack;
   }
 
+  /** All that is mapped at this moment. */
+  mapped(): AddressRange[] {
+    return orGone(() => parseMappings(text(this.identity.pid, 'maps')));
+  }
+
   /** The system call that the main thread was stopped in, with these registers. */
   interruptedCall(registers: Buffer): number | undefined {
     const address = this.machine.instructionPointer(registers);
