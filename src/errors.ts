@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'NO_PRESSURE'
   | 'STATE_IN_USE'
   | 'NO_SUPERVISOR'
+  | 'NO_DESCRIPTOR_STORE'
   | 'RELOAD_FAILED'
   | 'BAD_SETTING';
 

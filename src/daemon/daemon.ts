@@ -22,11 +22,12 @@ import { obstacleOf } from './machine.js';
 import { packageVersion } from './package-version.js';
 import { SavedAges, sinceBootMs } from './saved-ages.js';
 import { SavedState } from './saved-state.js';
-import { protectFromOom } from './self-protection.js';
+import { favourAnswers, protectFromOom } from './self-protection.js';
 import { defaultStateDir, engineSettings, type Settings } from './settings.js';
 import { StateDir } from './state-dir.js';
 import { type Supervision, tellSupervisor } from './supervised.js';
 import { noteSupervisor } from './supervisor-note.js';
+import { forgetMount, storeMount } from './systemd.js';
 
 /** Milliseconds that writes in progress have to end before a hand-over interrupts them. */
 const HAND_OVER_PATIENCE_MS = 5_000;
@@ -213,6 +214,9 @@ export class Daemon {
       });
       gauges = () => ({ ...transport.gauges(), ...tree.outcomes.counts() });
       this.#tellOfMount(transport);
+      favourAnswers(this.log);
+      if (transport.canHandOver && supervision?.device !== undefined && supervision.mountedAt === undefined)
+        await storeMount(supervision.device, supervision.checkpoint, this.log);
       await this.#work(engine, transport);
       await this.#leave(transport);
     } finally {
@@ -247,6 +251,7 @@ export class Daemon {
     if (this.#handingOver && transport.canHandOver) return transport.handOver(HAND_OVER_PATIENCE_MS);
     tellSupervisor({ kind: 'stopping' });
     await transport.unmount();
+    await forgetMount(this.log);
     this.log.info({ mountPoint: transport.mountPoint }, 'unmounted');
   }
 }

@@ -2,6 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, constants, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { mountedAt, OUR_TYPE } from '../fuse/mountinfo.js';
+import { noteMount, type StoredMount, storedMount } from './descriptor-store.js';
 import { defaultRestartPolicy, restartAfter } from './restart-policy.js';
 import { type DaemonMessage, type Supervision, supervisionVariable, type SupervisorMessage } from './supervised.js';
 
@@ -16,8 +18,8 @@ const CHECKPOINT = 4;
  * dies. Imports next to nothing: what it does not load cannot fail, and costs no memory. What it has to say the next daemon writes to the log.
  */
 export class Supervisor {
-  readonly #device = openDevice();
-  readonly #checkpoint = anonymousFile();
+  #device: number | undefined;
+  #checkpoint = -1;
   readonly #crashesAtMs: number[] = [];
   #daemon: ChildProcess | undefined;
   #mountPoint: string | undefined;
@@ -30,14 +32,24 @@ export class Supervisor {
   constructor(
     private readonly command: readonly [string, ...string[]],
     private readonly policy = defaultRestartPolicy,
+    /** What systemd kept of a mount whose supervisor was killed. */
+    private readonly stored: StoredMount | undefined = storedMount(),
   ) {}
 
   /** Starts the daemon, and starts it anew until one ends because it was meant to, or before it mounted. Resolves with that one's exit code. */
-  run(): Promise<number> {
+  async run(): Promise<number> {
     protectFromOom();
+    const { stored } = this;
+    const goesOn = stored !== undefined && (await mountedAt(stored.mountPoint))?.type === OUR_TYPE;
+    this.#device = goesOn ? stored.device : openDevice();
+    this.#checkpoint = goesOn ? stored.checkpoint : anonymousFile();
+    if (goesOn) {
+      this.#mountPoint = stored.mountPoint;
+      this.#incarnation = stored.incarnation;
+    }
     return new Promise((resolve) => {
       this.#end = resolve;
-      this.#start({ lastStateOnly: false });
+      this.#start({ lastStateOnly: false, ...(goesOn && { endOfLast: 'was killed with its supervisor' }) });
     });
   }
 
@@ -70,6 +82,7 @@ export class Supervisor {
       incarnation: this.#incarnation++,
       ...how,
     };
+    this.#noteMount();
     const [program, ...args] = this.command;
     this.#daemon = spawn(program, args, {
       env: { ...process.env, [supervisionVariable]: JSON.stringify(told) },
@@ -84,8 +97,15 @@ export class Supervisor {
 
   #heard(message: DaemonMessage): void {
     if (message.kind === 'stopping') this.#meant = true;
-    else if (message.survives) this.#mountPoint = message.mountPoint;
-    else if (this.#device !== undefined) closeSync(this.#device);
+    else if (message.survives) {
+      this.#mountPoint = message.mountPoint;
+      this.#noteMount();
+    } else if (this.#device !== undefined) closeSync(this.#device);
+  }
+
+  /** For a supervisor to come, should systemd keep both descriptors. */
+  #noteMount(): void {
+    if (this.#mountPoint !== undefined) noteMount(this.#checkpoint, this.#mountPoint, this.#incarnation);
   }
 
   /** `code` is null for a daemon that was ended by a signal. */

@@ -25,6 +25,14 @@ void t.test('coldpgs itself', { skip }, async (t) => {
     await eventually('another daemon', async () => ![pid, NaN].includes(await daemonPid(state)));
   }
 
+  await t.test('the thread that answers goes before those that wait for the kernel', async (t) => {
+    const pid = await daemonPid(state);
+    const nices = (tasks: string) => command('bash', ['-c', `cut -d' ' -f19 ${tasks}`]);
+    t.equal((await nices(`/proc/${pid}/stat`)).stdout, '-10\n');
+    const all = (await nices(`/proc/${pid}/task/*/stat`)).stdout.split('\n').filter((nice) => nice !== '');
+    t.equal(all.filter((nice) => nice === '-10').length, 1, all.join(' '));
+  });
+
   await t.test('what was written is there after a kill, to the last write', async (t) => {
     await daemon.says(`echo 77 > ${batch}; echo 0x5 > ${flags}`);
     await killDaemon();

@@ -1,6 +1,6 @@
 /** The autopilot on a real kernel: what it takes, what it leaves, and when it does nothing. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Daemon } from './daemon.js';
@@ -79,7 +79,8 @@ void describe('the autopilot', { skip: hasPressure ? false : 'this kernel was bo
     assert.ok(figure('evicted_anon_pages') > 96 * 256 * 0.9, node);
     assert.ok(figure('evicted_file_pages') > 96 * 256 * 0.9, node);
     assert.ok(figure('agings') >= 3, node);
-    assert.match(node, / done=\d/);
+    // How it ends depends on whether a probe of the last cold pages took some that are in use.
+    assert.match(node, / (done|in_use)=\d/);
     assert.match(node, / too_few_agings=\d/);
   });
 
@@ -92,9 +93,13 @@ void describe('the autopilot', { skip: hasPressure ? false : 'this kernel was bo
 });
 
 void describe('compaction', { skip: hasPressure ? false : 'this kernel was booted without psi=1' }, () => {
+  const proactiveness = '/proc/sys/vm/compaction_proactiveness';
+  const proactivenessBefore = readFileSync(proactiveness, 'utf8');
   let daemon: Daemon;
 
   before(async () => {
+    // What the kernel compacts by itself meanwhile would be missing in what is gained.
+    writeFileSync(proactiveness, '0');
     daemon = await Daemon.start({
       options: [
         '--compact-disabled',
@@ -106,7 +111,10 @@ void describe('compaction', { skip: hasPressure ? false : 'this kernel was boote
       ],
     });
   });
-  after(() => daemon.remove());
+  after(async () => {
+    await daemon.remove();
+    writeFileSync(proactiveness, proactivenessBefore);
+  });
 
   void it(
     'gains blocks where memory is in fragments, and the process that does it has no file of ours open',

@@ -82,12 +82,9 @@ void t.test('mount without root ends with 3 and says what to do', { skip: reason
   // Who may read everything finds the program also where the checkout is only root's to enter.
   const reader = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'];
   const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', ...reader, process.execPath];
-  const command = ['--import=@tapjs/typescript/import', 'src/cli/coldpgs.cts', 'mount', '/nowhere', '--simulate'];
-  const options = {
-    cwd: fileURLToPath(new URL('../../..', import.meta.url)),
-    env: { ...process.env, TS_NODE_TRANSPILE_ONLY: '1' },
-    timeout: 60_000,
-  };
+  const program = fileURLToPath(new URL('../../../src/cli/coldpgs.cjs', import.meta.url));
+  const command = [program, 'mount', '/nowhere', '--simulate'];
+  const options = { timeout: 60_000 };
   const { code, stderr } = await new Promise<{ code: unknown; stderr: string }>((resolve) => {
     execFile('setpriv', [...nobody, ...command], options, (error, _stdout, stderr) =>
       resolve({ code: error?.code, stderr }),
