@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ColdpgsError } from '../errors.js';
 import type { EngineSettings } from '../engine/engine.js';
+import type { LockJournal } from '../engine/lock-loans.js';
 import { trackerNames } from '../engine/tracker.js';
 import { dialects } from '../files/dialect.js';
 import { kidledDialects } from '../files/kidled-dialect.js';
@@ -61,6 +62,10 @@ export const settingsSchema = z.strictObject({
     .enum(['skip', 'include'])
     .default('skip')
     .describe('include: a per-memcg run reclaims the online descendants as well'),
+  'allow-mlocked': z
+    .boolean()
+    .default(false)
+    .describe('let flags bit 0 reclaim mlocked memory: processes are traced to unlock it, see docs/mlocked.md'),
   'mode-global': permissions
     .optional()
     .describe('permissions of the writable files of /sys/kernel/mm/coldpgs, else 0600'),
@@ -91,7 +96,7 @@ export function parseSettings(given: Readonly<Record<string, unknown>>): Setting
 }
 
 /** The part of the settings that the engine goes by. */
-export function engineSettings(settings: Settings): EngineSettings {
+export function engineSettings(settings: Settings, lockJournal?: LockJournal): EngineSettings {
   return {
     scanPeriodMs: settings['scan-period'] * 1000,
     children: settings.children,
@@ -99,5 +104,6 @@ export function engineSettings(settings: Settings): EngineSettings {
     runsAtOnce: 4,
     tracker: settings.tracker,
     scanCpuPercent: settings['scan-cpu-percent'],
+    ...(settings['allow-mlocked'] && lockJournal && { lockJournal }),
   };
 }

@@ -17,6 +17,7 @@ import {
   defaultGlobalControls,
   flagBits,
   type GlobalControls,
+  ignoresMlock,
   MemcgControlTable,
   modeBits,
   modeOfFlags,
@@ -26,6 +27,8 @@ import { EvictionSteps } from './eviction-steps.js';
 import { Identities } from './identities.js';
 import { Kidled } from './kidled.js';
 import { Ledger, type LedgerBytes } from './ledger.js';
+import type { LockJournal } from './lock-loans.js';
+import { MlockedMemory } from './mlocked.js';
 import { Problems } from './problems.js';
 import { defaultPace, Reclaim, type ReclaimOutcome } from './reclaim.js';
 import { type ColdPages, planReclaim } from './reclaim-plan.js';
@@ -49,6 +52,8 @@ export interface EngineSettings {
   readonly runsAtOnce: number;
   /** Where page ages come from. */
   readonly tracker: TrackerName;
+  /** Where locks taken off mlocked memory are noted; undefined where such memory must not be touched. */
+  readonly lockJournal?: LockJournal;
   /** Share of one processor that agings and looks may take, in percent. */
   readonly scanCpuPercent: number;
 }
@@ -79,6 +84,7 @@ export class Engine {
   readonly tracker: Tracker;
   readonly autopilot: Autopilot;
   readonly compactor: Compactor;
+  readonly mlocked: MlockedMemory;
   readonly #budget: AgingBudget;
   readonly #identities: Identities;
   readonly #census = new Census();
@@ -137,6 +143,10 @@ export class Engine {
       beforeAgings: (atMs, signal) => this.tracker.beforeAgings?.(atMs, signal),
       onLook: (listed, atMs, signal) => this.#look(listed, atMs, signal),
     });
+    const { ledger, problems } = this;
+    this.mlocked = new MlockedMemory(kernel, clock, ledger, problems, settings.lockJournal, log, (memcg) =>
+      this.#asksForMlocked(memcg),
+    );
     const hasPressure = (): boolean => this.capabilities.psi;
     this.compactor = new Compactor(kernel, clock, hasPressure, log);
     this.autopilot = new Autopilot(kernel, clock, hasPressure, this.problems, log, {
@@ -151,12 +161,14 @@ export class Engine {
   /** Before `run`: takes what the tracker needs. Throws TRACKER_UNAVAILABLE. */
   async start(): Promise<void> {
     this.kernel.compaction.prepare();
+    this.mlocked.prepare();
     await this.tracker.start();
   }
 
   /** Gives back what `start` took. */
   async stop(): Promise<void> {
     this.kernel.compaction.close();
+    await this.mlocked.stop();
     await this.tracker.stop();
   }
 
@@ -188,7 +200,8 @@ export class Engine {
 
   /** Runs the aging clock and the autopilot until `signal` is aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#aging.run(signal), this.autopilot.run(signal), this.compactor.run(signal)]);
+    const runs = [this.#aging, this.autopilot, this.compactor, this.mlocked].map((one) => one.run(signal));
+    await Promise.all(runs);
   }
 
   /** The memcg at a path, as it is at this moment. */
@@ -273,8 +286,10 @@ export class Engine {
     const idleMs = agePeriods * this.settings.scanPeriodMs;
     const atMs = this.clock.nowMs();
     const byPath = new Map(listed.filter((one) => one.id !== '0').map((one) => [one.path, one]));
+    const mlocked = await this.mlocked.among(memcgs);
     const worthIt = memcgs.filter((memcg) => {
       const generations = byPath.get(memcg.path);
+      if (mlocked.has(memcg.path)) return true;
       return generations && planReclaim(generations, ['anon', 'file'], idleMs, this.#census, atMs).cold.length > 0;
     });
     const runs = worthIt.map((memcg) => this.#reclaimOne(memcg, agePeriods, Infinity, false, signal));
@@ -314,7 +329,7 @@ export class Engine {
       types,
       stepPages: this.#stepPages(),
     };
-    const outcome = await this.#takeTurn(request, signal);
+    const outcome = await this.mlocked.around(request, signal, () => this.#takeTurn(request, signal));
     for (const sentence of outcome.shortfalls) this.problems.report(about, sentence);
   }
 
@@ -380,6 +395,12 @@ export class Engine {
     return types;
   }
 
+  /** By the global flags; with the strict gate by those of a memcg as well. */
+  #asksForMlocked(memcg: Memcg | undefined): boolean {
+    const isOpen = !memcg || this.settings.flagsGate === 'off' || ignoresMlock(this.controls.of(memcg).flags);
+    return (this.global.flags & flagBits.ignoreMlock) !== 0 && isOpen;
+  }
+
   async #obstacleToSwap(memcg: Memcg): Promise<string | undefined> {
     if ((await this.kernel.memory.swapRoom(memcg.path)) < this.kernel.pageBytes)
       return (await this.kernel.swap.devices()).length === 0
@@ -391,11 +412,10 @@ export class Engine {
   }
 
   #mentionUnsupported(about: string): void {
-    const { mode, flags, nonrotAgePeriods } = this.global;
+    const { mode, nonrotAgePeriods } = this.global;
     if (mode & modeBits.slab)
       this.problems.report(about, 'mode asks for slab (bit 2), which this version does not reclaim');
-    if (flags & flagBits.ignoreMlock)
-      this.problems.report(about, 'flags ask for mlocked pages (bit 0), which this version does not reclaim');
+    this.mlocked.mention(about);
     if (nonrotAgePeriods > 0 && mode & modeBits.anon)
       this.problems.report(
         about,
