@@ -13,6 +13,7 @@ import type { DamonPlan, DamonStat } from './damon.js';
 import type { LruGenMemcg, Swappiness } from './lru-gen.js';
 import type { MemoryReclaimInterface } from './memory-reclaim.js';
 import type { MemoryStat } from './memory-stat.js';
+import type { MlockInterface } from './mlock.js';
 import type { PressureTotals } from './psi.js';
 import type { SwapDevice } from './swaps.js';
 import type { PageFrames } from './page-frames.js';
@@ -174,6 +175,7 @@ export interface Kernel {
   readonly zswap: ZswapInterface;
   readonly slab: SlabInterface;
   readonly processes: ProcessInterface;
+  readonly mlock: MlockInterface;
   readonly settings: SettingInterface;
   readonly pressure: PressureInterface;
   readonly compaction: CompactionInterface;

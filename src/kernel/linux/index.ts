@@ -15,6 +15,7 @@ import { LinuxMemcgs } from './memcgs.js';
 import { LinuxMemoryReclaim } from './memory-reclaim.js';
 import { MemoryV1, MemoryV2 } from './memory.js';
 import { findMemoryHierarchy, pathInMount } from './memory-hierarchy.js';
+import { LinuxMlock } from './mlock.js';
 import { readPageBytes } from './page-size.js';
 import { kernelPaths, type KernelRoots } from './paths.js';
 import { findPressure } from './psi.js';
@@ -57,6 +58,7 @@ export function createLinuxKernel(roots: Partial<KernelRoots> = {}): Kernel {
     zswap: new LinuxZswap(paths),
     slab: new LinuxSlab(paths, memory, hierarchy.version),
     processes: new LinuxProcesses(paths, pageBytes),
+    mlock: new LinuxMlock(paths, pageBytes),
     settings: new LinuxSettings(files),
     pressure: findPressure(paths, hierarchy),
     compaction: new LinuxCompaction(paths),

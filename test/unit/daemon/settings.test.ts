@@ -16,6 +16,7 @@ void t.test('without options: the module’s behaviour', async (t) => {
     children: 'skip',
     owner: '0:0',
     transport: 'auto',
+    'allow-mlocked': false,
     simulate: false,
   });
 });
