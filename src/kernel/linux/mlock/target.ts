@@ -64,6 +64,11 @@ export class Target {
     this.#stack = stack;
   }
 
+  /** Whether it is dead, if perhaps not yet buried by its parent. */
+  hasEnded(): boolean {
+    return /\) [ZX] [^)]*$/.test(orGone(() => text(this.identity.pid, 'stat')));
+  }
+
   /** All that is mapped at this moment. */
   mapped(): AddressRange[] {
     return orGone(() => parseMappings(text(this.identity.pid, 'maps')));

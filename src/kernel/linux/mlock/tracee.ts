@@ -51,9 +51,9 @@ export class Tracee {
     try {
       ptrace(PTRACE.SEIZE, target.identity.pid, 0, PTRACE_O_TRACESYSGOOD);
     } catch (failure) {
-      if (systemErrno(failure) === 'EPERM')
-        throw new TargetRefusal('never', 'another program traces it, or tracing it is forbidden', failure);
-      throw failure;
+      if (systemErrno(failure) !== 'EPERM') throw failure;
+      if (target.hasEnded()) throw new TargetRefusal('gone', HAS_ENDED, failure);
+      throw new TargetRefusal('never', 'another program traces it, or tracing it is forbidden', failure);
     }
     return tracee;
   }
