@@ -117,4 +117,37 @@ void t.test('processes and their tracers', { skip: cannotTrace }, async (t) => {
     t.equal(await checker.verdict(), 'ok');
     t.match(await mlock.change({ identity: checker.identity, to: 'locked', ranges }), { refusal: 'it has ended' });
   });
+
+  await t.test('processes that are left alone as they are', async (t) => {
+    const alive = setInterval(() => undefined, 1000);
+    const mlock = realMlock();
+    mlock.prepare(`${folder}/no-locks`);
+    t.teardown(() => mlock.close());
+    t.teardown(() => clearInterval(alive));
+    const refused = async (checker: Checker, refusal: string): Promise<void> => {
+      const { identity, address } = checker;
+      const ranges = [{ start: address, end: address + bytes }];
+      t.match(await mlock.change({ identity, to: 'unlocked', ranges }), { changedBytes: 0, stopsMs: [], refusal });
+      t.equal(checker.field('VmLck'), '4096 kB');
+    };
+    const filtered = await Checker.start(program, 'seccomp', '4');
+    await refused(filtered, 'it has a seccomp filter');
+    t.equal(await filtered.verdict(), 'ok');
+
+    const stopped = await Checker.start(program, 'idle', '4');
+    stopped.process.kill('SIGSTOP');
+    while (!stopped.field('State')?.startsWith('T')) await sleep(10);
+    await refused(stopped, 'it is stopped');
+    stopped.process.kill('SIGCONT');
+    t.equal(await stopped.verdict(), 'ok');
+
+    const elsewhere = await Checker.start('unshare', '--user', '--map-root-user', program, 'idle', '4').catch(
+      () => undefined,
+    );
+    if (elsewhere === undefined) t.comment('no user namespace can be made here: not tested');
+    else {
+      await refused(elsewhere, 'it is in another user namespace');
+      t.equal(await elsewhere.verdict(), 'ok');
+    }
+  });
 });
