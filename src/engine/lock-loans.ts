@@ -1,6 +1,6 @@
 import type { Clock } from '../kernel/clock.js';
 import type { Kernel, Memcg } from '../kernel/kernel.js';
-import type { LockChange, LockedMemory } from '../kernel/mlock.js';
+import { HAS_ENDED, type LockChange, type LockedMemory } from '../kernel/mlock.js';
 import { toText } from '../kernel/text.js';
 import type { Log } from '../log.js';
 import type { PageType } from './eviction.js';
@@ -87,7 +87,7 @@ export class LockLoans {
     for (const change of [...loan.changes]) {
       const { refusal, stopsMs } = await this.kernel.mlock.change(change);
       this.#logChange(loan, change, stopsMs, refusal);
-      if (refusal === undefined || refusal === gone) loan.changes.splice(loan.changes.indexOf(change), 1);
+      if (refusal === undefined || refusal === HAS_ENDED) loan.changes.splice(loan.changes.indexOf(change), 1);
     }
     if (loan.refusedTimes === 0)
       this.ledger.add(loan.memcg, { 'mlock dropped': Math.max(0, loan.presentBytes - presentBytes) });
@@ -111,7 +111,7 @@ export class LockLoans {
     if (refusal === undefined) return;
     this.processesLeftAlone++;
     const { pid } = change.identity;
-    if (refusal !== gone)
+    if (refusal !== HAS_ENDED)
       this.problems.report(toText(loan.memcg.path), `process ${pid} keeps mlocked memory: ${refusal}`);
     // What was unlocked before it was refused must be locked again, if it can be.
     if (stopsMs.length === 0)
@@ -140,6 +140,3 @@ export class LockLoans {
     this.journal?.write([...this.#loans.values()].flatMap(({ changes }) => changes));
   }
 }
-
-/** As kernel/linux/mlock says of a process that is no more. */
-const gone = 'it has ended';

@@ -16,6 +16,9 @@ export interface LockChange {
   readonly ranges: readonly AddressRange[];
 }
 
+/** The refusal of a process that is no more. */
+export const HAS_ENDED = 'it has ended';
+
 export interface LockChangeOutcome {
   readonly changedBytes: number;
   /** How long the process was held up, each time. */

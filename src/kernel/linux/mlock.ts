@@ -16,7 +16,7 @@ import { isGone, kernelRefused } from './refusal.js';
  * child of the daemon itself would inherit /dev/fuse. When its input ends, however that came, it has locked again what the journal says.
  */
 const script = `
-trap '' INT TERM HUP
+trap '' INT TERM HUP PIPE
 while read -r change; do
   "$1" "$2" "$change" 2> /dev/null
   echo "ended $?"

@@ -1,4 +1,10 @@
-import type { LockChange, LockChangeOutcome, LockedMemory, MlockInterface } from '../mlock.js';
+import {
+  HAS_ENDED,
+  type LockChange,
+  type LockChangeOutcome,
+  type LockedMemory,
+  type MlockInterface,
+} from '../mlock.js';
 import type { AddressRange } from '../pagemap.js';
 import { PAGE_BYTES } from './bytes.js';
 import type { PageSet } from './page-set.js';
@@ -40,7 +46,7 @@ export class SimulatedMlock implements MlockInterface {
     const refusal = this.refusals.get(identity.pid);
     const sets = this.#sets(identity.pid).filter((set) => ranges.some((range) => isIn(range, set)));
     if (refusal !== undefined || sets.length === 0)
-      return Promise.resolve({ changedBytes: 0, stopsMs: [], refusal: refusal ?? 'it has ended' });
+      return Promise.resolve({ changedBytes: 0, stopsMs: [], refusal: refusal ?? HAS_ENDED });
     for (const set of sets) {
       set.mlocked = to === 'locked';
       if (set.mlocked) continue;

@@ -38,6 +38,7 @@ export const arm64: Machine = {
 
   stackPointer: (registers) => Number(registers.readBigUInt64LE(REGISTERS.sp)),
   instructionPointer: (registers) => Number(registers.readBigUInt64LE(REGISTERS.pc)),
+  callEnd: () => undefined,
   interruptedCall: () => undefined,
   givenBack: (registers) => Buffer.from(registers),
 

@@ -1,5 +1,5 @@
 import { systemErrno } from '../../../errors.js';
-import type { LockChange, LockChangeOutcome } from '../../mlock.js';
+import { HAS_ENDED, type LockChange, type LockChangeOutcome } from '../../mlock.js';
 import { common, pieces } from './pieces.js';
 import type { SystemCall } from './machine.js';
 import { TargetRefusal } from './refusal.js';
@@ -8,8 +8,8 @@ import { Target } from './target.js';
 import { Tracee } from './tracee.js';
 
 const MLOCK_ONFAULT = 1;
-/** Moments at which a process may be found busy with what must not be disturbed, and the longest pause between them. */
-const TRIES = 60;
+/** How long a process may be found busy with what must not be disturbed, and the longest pause between two looks. */
+const PATIENCE_MS = 3_000;
 const LONGEST_PAUSE_US = 20_000;
 
 /** Unlocks or locks memory of a process, piece by piece, each in a stop of its own; what cannot be done is in the outcome. */
@@ -53,18 +53,20 @@ export function callIn(target: Target, call: SystemCall): { readonly answer: num
     }
     return { answer, stopMs: tracee.release() };
   } catch (failure) {
-    if (systemErrno(failure) === 'ESRCH') throw new TargetRefusal('gone', 'it has ended', failure);
+    if (systemErrno(failure) === 'ESRCH') throw new TargetRefusal('gone', HAS_ENDED, failure);
     throw failure;
   }
 }
 
 /** Tries again while the process is at something that must not be disturbed. */
 function patiently(target: Target, call: SystemCall): { readonly answer: number; readonly stopMs: number } {
+  const startMs = performance.now();
   for (let tries = 1; ; tries++)
     try {
       return callIn(target, call);
     } catch (failure) {
-      if (!(failure instanceof TargetRefusal) || failure.kind !== 'later' || tries === TRIES) throw failure;
+      if (!(failure instanceof TargetRefusal) || failure.kind !== 'later') throw failure;
+      if (performance.now() - startMs > PATIENCE_MS) throw failure;
       usleep(Math.min(LONGEST_PAUSE_US, 500 * tries));
       target.look();
     }

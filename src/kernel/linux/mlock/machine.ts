@@ -45,7 +45,9 @@ export interface Machine {
   obstacle(state: ThreadState): string | undefined;
   stackPointer(registers: Buffer): number;
   instructionPointer(registers: Buffer): number;
-  /** The call that a thread was stopped in, by its registers and the code before its instruction pointer; undefined where they do not tell. */
+  /** Where the system call ends that a thread was stopped in, or is about to go on with; undefined for a thread in its own code. */
+  callEnd(registers: Buffer): number | undefined;
+  /** The number of that call, by the registers and the code up to there; undefined where they do not tell. */
   interruptedCall(registers: Buffer, codeBefore: Buffer): number | undefined;
   /** The registers to give back: those it stopped with, but that a wait which our stop ended goes on. */
   givenBack(registers: Buffer): Buffer;

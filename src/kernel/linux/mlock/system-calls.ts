@@ -2,7 +2,7 @@ import koffi from 'koffi';
 
 const libc = koffi.load(null);
 const callPtrace = libc.func('long ptrace(int request, int pid, uintptr_t address, uintptr_t data)');
-const callWaitpid = libc.func('int waitpid(int pid, _Out_ int *status, int options)');
+const callWaitid = libc.func('int waitid(int type, int pid, uintptr_t information, int options)');
 /** Microseconds. */
 export const usleep = libc.func('int usleep(unsigned int duration)') as (us: number) => number;
 const alarm = libc.func('unsigned int alarm(unsigned int seconds)') as (seconds: number) => number;
@@ -25,7 +25,14 @@ export const PTRACE = {
 /** Marks stops at system calls with bit 7 of the signal. PTRACE_O_EXITKILL is not used: whoever is traced outlives its tracer. */
 export const PTRACE_O_TRACESYSGOOD = 1;
 
+const P_PID = 1;
+const WSTOPPED = 2;
+const WEXITED = 4;
+const WNOWAIT = 0x01000000;
 const WALL = 0x40000000;
+/** Places in the siginfo of a child that has stopped or ended. */
+const SIGINFO = { code: 8, status: 24, bytes: 128 } as const;
+const CLD_TRAPPED = 4;
 
 /** A system call that the kernel refused, as Node reports its own: with the errno's name in `code`. */
 export class SystemCallError extends Error {
@@ -56,16 +63,22 @@ export function writeRegisterSet(pid: number, set: number, registers: Buffer): v
 }
 
 /**
- * Waits until a tracee stops or ends, and answers its state as waitpid(2) packs it. One that does neither in time ends this process (SIGALRM): a tracee that does not stop
- * is let go of in no other way. Throws SystemCallError.
+ * Waits until a tracee stops: the signal, and the event in the bits above 8; undefined when it has ended instead. The stop is only looked at (WNOWAIT): a signal that it is
+ * about to take would be lost with a tracer that has taken note of it and dies. A tracee that does neither in time ends this process (SIGALRM): it is let go of in no
+ * other way. Throws SystemCallError.
  */
-export function waitForStop(pid: number, patienceSeconds: number): number {
-  const status = [0];
+export function waitForStop(pid: number, patienceSeconds: number): number | undefined {
+  const information = Buffer.alloc(SIGINFO.bytes);
+  const wait = (options: number): number =>
+    callWaitid(P_PID, pid, addressOf(information), WSTOPPED | WEXITED | WALL | options) as number;
   alarm(patienceSeconds);
-  const found = callWaitpid(pid, status, WALL) as number;
+  const result = wait(WNOWAIT);
   alarm(0);
-  if (found === -1) throw new SystemCallError('waitpid', koffi.errno());
-  return status[0] ?? 0;
+  if (result === -1) throw new SystemCallError('waitid', koffi.errno());
+  if (information.readInt32LE(SIGINFO.code) === CLD_TRAPPED) return information.readInt32LE(SIGINFO.status);
+  // Its own parent hears of its end after we have.
+  wait(0);
+  return undefined;
 }
 
 function ioVector(buffer: Buffer): Buffer {

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { systemErrno } from '../../../errors.js';
 import type { AddressRange } from '../../pagemap.js';
-import type { ProcessIdentity } from '../../mlock.js';
+import { HAS_ENDED, type ProcessIdentity } from '../../mlock.js';
 import { machineOf, type Machine, type Trampoline } from './machine.js';
 import { identityIn, obstacleIn, parseMappings, type Mapping } from './suitability.js';
 import { TargetRefusal } from './refusal.js';
@@ -16,7 +16,7 @@ const CALL_BYTES = 7;
 /** A process that may be asked to make a system call, and what must be known of it for that. Open until `close`. */
 export class Target {
   /** The wait that it was last found in: the kernel goes on with it under another number. */
-  #lastWait: { readonly address: number; readonly stack: number; readonly call: number } | undefined;
+  #lastWait: { readonly end: number; readonly stack: number; readonly call: number } | undefined;
   #stack: AddressRange = { start: 0, end: 0 };
 
   private constructor(
@@ -64,6 +64,11 @@ export class Target {
     this.#stack = stack;
   }
 
+  /** Whether it is dead, if perhaps not yet buried by its parent. */
+  hasEnded(): boolean {
+    return /\) [ZX] [^)]*$/.test(orGone(() => text(this.identity.pid, 'stat')));
+  }
+
   /** All that is mapped at this moment. */
   mapped(): AddressRange[] {
     return orGone(() => parseMappings(text(this.identity.pid, 'maps')));
@@ -71,12 +76,13 @@ export class Target {
 
   /** The system call that the main thread was stopped in, with these registers. */
   interruptedCall(registers: Buffer): number | undefined {
-    const address = this.machine.instructionPointer(registers);
+    const end = this.machine.callEnd(registers);
+    if (end === undefined) return (this.#lastWait = undefined);
     const stack = this.machine.stackPointer(registers);
-    const before = this.read(Math.max(0, address - CALL_BYTES), CALL_BYTES);
-    const again = this.#lastWait?.address === address && this.#lastWait.stack === stack;
+    const before = this.read(Math.max(0, end - CALL_BYTES), CALL_BYTES);
+    const again = this.#lastWait?.end === end && this.#lastWait.stack === stack;
     const call = this.machine.interruptedCall(registers, before) ?? (again ? this.#lastWait?.call : undefined);
-    this.#lastWait = call === undefined ? undefined : { address, stack, call };
+    this.#lastWait = call === undefined ? undefined : { end, stack, call };
     return call;
   }
 
@@ -94,7 +100,7 @@ export class Target {
 /** Why a process must be left alone, from what /proc says of it; undefined when it need not be. */
 function obstacleOf({ pid, startTicks, stackStart }: ProcessIdentity): string | undefined {
   const found = identityIn(pid, text(pid, 'stat'));
-  if (found?.startTicks !== startTicks) throw new TargetRefusal('gone', 'it has ended');
+  if (found?.startTicks !== startTicks) throw new TargetRefusal('gone', HAS_ENDED);
   if (found.stackStart !== stackStart) return 'it runs another program now';
   if (readlinkSync(`/proc/${pid}/ns/user`) !== readlinkSync('/proc/self/ns/user'))
     return 'it is in another user namespace';
@@ -127,8 +133,7 @@ function orGone<T>(look: () => T): T {
   try {
     return look();
   } catch (failure) {
-    if (['ENOENT', 'ESRCH'].includes(systemErrno(failure) ?? ''))
-      throw new TargetRefusal('gone', 'it has ended', failure);
+    if (['ENOENT', 'ESRCH'].includes(systemErrno(failure) ?? '')) throw new TargetRefusal('gone', HAS_ENDED, failure);
     if (['EPERM', 'EACCES', 'EIO'].includes(systemErrno(failure) ?? ''))
       throw new TargetRefusal('never', 'its memory may not be looked at', failure);
     throw failure;

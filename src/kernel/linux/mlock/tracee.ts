@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs';
 import { systemErrno } from '../../../errors.js';
+import { HAS_ENDED } from '../../mlock.js';
 import type { SignalFrame, SystemCall, ThreadState } from './machine.js';
 import { TargetRefusal } from './refusal.js';
 import {
@@ -20,6 +21,7 @@ const PTRACE_EVENT_STOP = 128;
 const ALL_SIGNALS = Buffer.alloc(8, 0xff);
 /** Room that must be left on the stack below the frame: for handlers of signals. */
 const ROOM_BYTES = 16 * 1024;
+const MOST_SIGNALS = 20;
 /** Seconds that a thread may take to stop (one in an uninterruptible wait does not), or to make its call. */
 const STOP_PATIENCE_S = 1;
 const CALL_PATIENCE_S = 10;
@@ -49,9 +51,9 @@ export class Tracee {
     try {
       ptrace(PTRACE.SEIZE, target.identity.pid, 0, PTRACE_O_TRACESYSGOOD);
     } catch (failure) {
-      if (systemErrno(failure) === 'EPERM')
-        throw new TargetRefusal('never', 'another program traces it, or tracing it is forbidden', failure);
-      throw failure;
+      if (systemErrno(failure) !== 'EPERM') throw failure;
+      if (target.hasEnded()) throw new TargetRefusal('gone', HAS_ENDED, failure);
+      throw new TargetRefusal('never', 'another program traces it, or tracing it is forbidden', failure);
     }
     return tracee;
   }
@@ -64,7 +66,14 @@ export class Tracee {
   stop(): void {
     this.#seizedMs = performance.now();
     this.#request(PTRACE.INTERRUPT);
-    this.#expect(this.#nextStop(STOP_PATIENCE_S), 'stop');
+    let stop = this.#nextStop(STOP_PATIENCE_S);
+    // It was just about to take a signal: it takes it, and stops after that.
+    for (let signals = 0; stop.at === 'signal' && signals < MOST_SIGNALS; signals++) {
+      this.#request(PTRACE.INTERRUPT);
+      this.#request(PTRACE.CONT, 0, stop.signal);
+      stop = this.#nextStop(STOP_PATIENCE_S);
+    }
+    this.#expect(stop, 'stop');
     const { machine } = this.target;
     const registers = readRegisterSet(this.#pid, NT_PRSTATUS, Buffer.alloc(2 * machine.registerSetBytes));
     // At once: until then a wait that our stop has ended would end for the thread, too, if the tracer died.
@@ -140,10 +149,10 @@ export class Tracee {
 
   #nextStop(patienceSeconds: number): Stop {
     const status = waitForStop(this.#pid, patienceSeconds);
-    if ((status & 0xff) !== 0x7f) throw new TargetRefusal('gone', 'it has ended');
-    const signal = (status >> 8) & 0xff;
+    if (status === undefined) throw new TargetRefusal('gone', HAS_ENDED);
+    const signal = status & 0xff;
     if (signal === SYSTEM_CALL_STOP) return { signal, at: 'call' };
-    return { signal, at: status >> 16 === PTRACE_EVENT_STOP ? 'stop' : 'signal' };
+    return { signal, at: status >> 8 === PTRACE_EVENT_STOP ? 'stop' : 'signal' };
   }
 
   /** A thread in a restartable sequence (rseq(2)) would not be restarted if it were moved to another processor while it makes our call. */

@@ -76,10 +76,15 @@ export const x64: Machine = {
   stackPointer: (registers) => Number(get(registers, 'sp')),
   instructionPointer: (registers) => Number(get(registers, 'ip')),
 
+  callEnd(registers) {
+    if (isAboutToRestart(registers)) return this.instructionPointer(registers) + Number(SYSCALL_BYTES);
+    return getSigned(registers, 'origAx') < 0n ? undefined : this.instructionPointer(registers);
+  },
+
   /** One that was restarted before has the number of restart_syscall; the program's own number is often in its code: mov $number, %eax; syscall. */
   interruptedCall(registers, codeBefore) {
     const number = get(registers, 'origAx');
-    if (number !== RESTART_SYSCALL) return Number(number);
+    if (number !== RESTART_SYSCALL && !isAboutToRestart(registers)) return Number(number);
     const instructions = codeBefore.subarray(-7);
     if (instructions.length < 7) return undefined;
     if (instructions[0] !== 0xb8 || instructions[5] !== 0x0f || instructions[6] !== 0x05) return undefined;
@@ -138,9 +143,18 @@ function getSigned(registers: Buffer, name: keyof typeof REGISTER): bigint {
   return registers.readBigInt64LE(REGISTER[name]);
 }
 
+/** Whether the kernel has set a thread up to make restart_syscall, and it has not done so yet. */
+function isAboutToRestart(registers: Buffer): boolean {
+  return getSigned(registers, 'origAx') < 0n && get(registers, 'ax') === RESTART_SYSCALL;
+}
+
 /** Where a thread goes on that was stopped in a system call: it makes the call again. What was left of a relative time limit is known to the kernel alone. */
 function resumed(registers: Buffer, call: number | undefined): Buffer {
   const resumed = Buffer.from(registers);
+  if (isAboutToRestart(registers)) {
+    if (call !== undefined) resumed.writeBigUInt64LE(BigInt(call), REGISTER.ax);
+    return resumed;
+  }
   if (getSigned(registers, 'origAx') < 0n || !restarts.includes(getSigned(registers, 'ax'))) return resumed;
   resumed.writeBigUInt64LE(call === undefined ? get(registers, 'origAx') : BigInt(call), REGISTER.ax);
   resumed.writeBigUInt64LE(get(registers, 'ip') - SYSCALL_BYTES, REGISTER.ip);

@@ -24,12 +24,16 @@ export function realMlock(): LinuxMlock {
 
 /** A running checker.c: a program that notices what is done to it. */
 export class Checker {
+  readonly #closed: Promise<unknown>;
+
   private constructor(
     readonly process: ChildProcess,
     readonly identity: ProcessIdentity,
     readonly address: number,
     private readonly said: string[],
-  ) {}
+  ) {
+    this.#closed = once(process, 'close');
+  }
 
   /** Compiles it. `libraries`: dynamic, as most programs are, or static. */
   static compile(folder: string, libraries: 'dynamic' | 'static' = 'dynamic'): string {
@@ -53,9 +57,8 @@ export class Checker {
 
   /** Ends it, and answers what it says of itself: "ok" when nothing was wrong. */
   async verdict(): Promise<string> {
-    const closed = once(this.process, 'close');
     this.process.kill('SIGTERM');
-    await closed;
+    await this.#closed;
     return `${this.said.slice(1).join(' ').replace(/ \d+$/, '')}${this.process.signalCode ?? ''}`;
   }
 

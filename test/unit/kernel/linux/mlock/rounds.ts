@@ -1,6 +1,7 @@
 /**
  * A tracer at work: `node rounds.js IDENTITY ADDRESS BYTES ROUNDS` unlocks and locks again so many times, and prints how long each stop of the process was (JSON, ms).
- * `node rounds.js IDENTITY ADDRESS BYTES STEP` dies of SIGKILL right after a step of the first unlocking.
+ * `node rounds.js IDENTITY ADDRESS BYTES STEP` dies of SIGKILL right after a step of the first unlocking. Exit status 3: the
+ * process has ended.
  */
 import type { ProcessIdentity } from '../../../../../src/kernel/mlock.js';
 import { callIn } from '../../../../../src/kernel/linux/mlock/lock-changes.js';
@@ -8,9 +9,16 @@ import { TargetRefusal } from '../../../../../src/kernel/linux/mlock/refusal.js'
 import { Target } from '../../../../../src/kernel/linux/mlock/target.js';
 import { Tracee } from '../../../../../src/kernel/linux/mlock/tracee.js';
 
+/** Exit code when the process that was traced has ended. */
+const endedTarget = 3;
 const steps = ['seize', 'stop', 'begin', 'finish'] as const;
 const [identity, address = '', bytes = '', what = ''] = process.argv.slice(2);
-if (identity !== undefined) work(Target.open(JSON.parse(identity) as ProcessIdentity));
+try {
+  if (identity !== undefined) work(Target.open(JSON.parse(identity) as ProcessIdentity));
+} catch (failure) {
+  if (!(failure instanceof TargetRefusal) || failure.kind !== 'gone') throw failure;
+  process.exitCode = endedTarget;
+}
 
 function work(target: Target): void {
   const range = [Number(address), Number(bytes)];

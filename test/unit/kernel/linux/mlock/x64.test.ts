@@ -110,6 +110,17 @@ void t.test('a thread in a system call that the kernel restarts makes it again a
   );
 });
 
+void t.test('a thread that is about to go on with a wait makes the call again after its frame', async (t) => {
+  const registers = { origAx: -1n, ax: 219n, ip: 0x40_1000n };
+  const state = thread({ registers, interruptedCall: 7 });
+  t.match(restored(state), { ax: 7n, ip: 0x40_1000n });
+  t.equal(x64.callEnd(state.registers), 0x40_1002);
+  t.equal(x64.interruptedCall(state.registers, Buffer.from('b8070000000f05', 'hex')), 7);
+  t.ok(x64.givenBack(state.registers).equals(state.registers));
+  t.equal(x64.callEnd(thread().registers), undefined, 'in its own code');
+  t.equal(x64.callEnd(thread({ registers: poll }).registers), 0x40_1000);
+});
+
 void t.test('a tracer gives back the registers as they were, for the kernel to restart the call', async (t) => {
   const { registers } = thread({ registers: poll });
   t.ok(x64.givenBack(registers).equals(registers));
