@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { Engine } from '../engine/engine.js';
+import { cgroupLayouts } from '../compat/layouts.js';
 import { ColdpgsError, sentenceOf } from '../errors.js';
 import { dialects } from '../files/dialect.js';
 import { kidledDialects } from '../files/kidled-dialect.js';
-import { buildTree } from '../files/layout.js';
+import { buildTree, memcgFilesBeside, type Surroundings } from '../files/layout.js';
 import { mountTree } from '../fuse/choose.js';
 import type { FuseTransport } from '../fuse/transport.js';
 import { type Clock, systemClock } from '../kernel/clock.js';
@@ -181,7 +182,7 @@ export class Daemon {
     const { 'mode-global': global, 'mode-memcg': memcg, dialect, ...others } = this.settings;
     this.#engine = engine;
     let gauges = (): Record<string, number> => ({});
-    const root = buildTree({
+    const surroundings: Surroundings = {
       engine,
       dialect: dialects[dialect],
       kidledDialect: kidledDialects[this.settings['kidled-dialect']],
@@ -191,9 +192,14 @@ export class Daemon {
       settings: { dialect, ...others },
       gauges: () => gauges(),
       log: this.log,
-    });
+    };
+    // libfuse does not tell who asks, which moves of processes depend on.
+    const layouts =
+      kernel.cgroupFiles && this.settings.transport !== 'fuse-native'
+        ? cgroupLayouts(kernel.cgroupFiles, memcgFilesBeside(surroundings), kernel.pageBytes)
+        : [];
     const tree = new Tree(
-      root,
+      buildTree(surroundings, layouts),
       { uid, gid },
       {
         log: this.log,

@@ -8,6 +8,7 @@
  * A method that meets a memcg that is gone throws ColdpgsError MEMCG_GONE (ENOENT); a refusal of the kernel is KERNEL_REFUSED with the cause.
  */
 import type { Capabilities } from './capabilities.js';
+import type { CgroupFiles } from './cgroup-files.js';
 import type { CompactionInterface } from './compaction.js';
 import type { DamonPlan, DamonStat } from './damon.js';
 import type { LruGenMemcg, Swappiness } from './lru-gen.js';
@@ -182,4 +183,6 @@ export interface Kernel {
   readonly pageFrames: PageFrameInterface;
   readonly idlePages: IdlePageInterface;
   readonly damon: DamonInterface;
+  /** Missing in a simulation. */
+  readonly cgroupFiles?: CgroupFiles;
 }

@@ -3,6 +3,7 @@ import type { Kernel } from '../kernel.js';
 import { parseKernelRelease } from '../kernel-release.js';
 import { parseSwaps } from '../swaps.js';
 import { fromText } from '../text.js';
+import { LinuxCgroupFiles } from './cgroup-files.js';
 import { LinuxDamon } from './damon.js';
 import { LinuxIdlePages } from './idle-pages.js';
 import { LinuxPageFrames } from './page-frames.js';
@@ -65,5 +66,6 @@ export function createLinuxKernel(roots: Partial<KernelRoots> = {}): Kernel {
     pageFrames: new LinuxPageFrames(paths),
     idlePages: new LinuxIdlePages(paths),
     damon: new LinuxDamon(paths, release),
+    cgroupFiles: new LinuxCgroupFiles(hierarchy.mountPoint, hierarchy.version),
   };
 }

@@ -140,13 +140,18 @@ void t.test('what cannot be done is a negative errno', async (t) => {
     [opcode.FUSE_LOOKUP, { nodeId: text, body: name('below') }, ENOTDIR],
     [opcode.FUSE_SETATTR, { nodeId: text, body: Buffer.concat([fields([32, 8]), Buffer.alloc(84)]) }, EACCES],
     [opcode.FUSE_SETATTR, { nodeId: text, body: Buffer.concat([fields([32, 1]), Buffer.alloc(84)]) }, EPERM],
-    [opcode.FUSE_MKDIR, { body: name('made') }, EPERM],
+    [opcode.FUSE_MKDIR, { body: Buffer.concat([fields([32, 0o755], [32, 0]), name('made')]) }, EPERM],
+    [opcode.FUSE_RMDIR, { body: name('text') }, EPERM],
     [opcode.FUSE_CREATE, { body: name('made') }, EACCES],
     [opcode.FUSE_FLUSH, { body: Buffer.alloc(24) }, ENOSYS],
     [opcode.FUSE_GETXATTR, { body: Buffer.alloc(24) }, ENOSYS],
     [12_345, {}, ENOSYS],
   ];
-  for (const [code, asked, errno] of cases) t.equal(kernel.answer(code, asked).error, -errno, `opcode ${code}`);
+  for (const [code, asked, errno] of cases) {
+    const unique = kernel.ask(code, asked);
+    await turn();
+    t.equal(kernel.replyTo(unique)?.error, -errno, `opcode ${code}`);
+  }
 });
 
 void t.test('WRITE is answered when its effect is done, with its length or its errno', async (t) => {
