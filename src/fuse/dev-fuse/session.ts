@@ -27,6 +27,10 @@ const { EAGAIN, EINTR, EIO, ENOSYS, EPROTO } = constants.errno;
 /** The longest write that arrives whole. What a control file refuses is shorter, so a longer write(2) fails with its first part. */
 const MOST_WRITE_BYTES = 8192;
 
+/** open(2). */
+const O_ACCMODE = 3;
+const O_RDONLY = 0;
+
 /** Milliseconds between looks at the signals of a writer that has got some, but none that asks it to stop. */
 const SIGNAL_LOOK_MS = 100;
 
@@ -273,9 +277,20 @@ export class Session {
     return { nodeId: this.#nodes.idOf(located, attributes), attributes, validMs };
   }
 
+  /** What the kernel remembers of a path may be of a memcg that is gone, whose place another has taken: ESTALE has it look the path up again. */
   #open(header: Header, flags: number): Uint8Array {
-    const low = this.#tree.openAt(this.#nodes.at(header.nodeId), flags, callerOf(header));
+    const located = this.#nodes.at(header.nodeId);
+    if ((flags & O_ACCMODE) !== O_RDONLY && !this.#tree.isCurrent(located)) throw stale();
+    const low = this.#openedIfThere(() => this.#tree.openAt(located, flags, callerOf(header)));
     return this.#replies.opened(header, { low, high: this.#tree.textBytes(low) }, true);
+  }
+
+  #openedIfThere(open: () => number): number {
+    try {
+      return open();
+    } catch (failure) {
+      throw failure instanceof ColdpgsError && failure.code === 'MEMCG_GONE' ? stale() : failure;
+    }
   }
 
   #read(header: Header, request: Extract<Request, { op: 'read' }>): Uint8Array {
@@ -414,6 +429,10 @@ function headerOf(unique: number): Header {
 
 function callerOf({ uid, gid, pid }: Header): Caller {
   return { uid, gid, threadId: pid };
+}
+
+function stale(): ColdpgsError {
+  return new ColdpgsError('MEMCG_GONE', 'ESTALE', 'The memcg was removed.');
 }
 
 function refuse(errno: 'EPERM' | 'EACCES'): never {
