@@ -21,8 +21,8 @@ export interface LockLoan {
   readonly youngestSeq: ReadonlyMap<number, bigint>;
   /** What gives the locks back, a process each. */
   readonly changes: LockChange[];
-  /** What of it was in memory then. */
-  presentBytes: number;
+  /** What of it was in memory then, by process id. */
+  readonly presentBytes: Map<number, number>;
   /** When the locks are given back, whatever has become of the memory; Infinity while a run works on it. */
   endMs: number;
   refusedTimes: number;
@@ -67,14 +67,15 @@ export class LockLoans {
       unlockedAtMs: this.clock.nowMs(),
       youngestSeq: new Map(youngest),
       changes: locked.map(({ identity, ranges }) => ({ identity, to: 'locked', ranges })),
-      presentBytes: 0,
+      presentBytes: new Map(),
       endMs: Infinity,
       refusedTimes: 0,
     };
     this.#loans.set(memcg.inode, loan);
     this.#note();
     for (const { identity, ranges } of locked) await this.#unlock(loan, { identity, to: 'unlocked', ranges });
-    loan.presentBytes = await this.#presentBytes(loan.changes);
+    for (const { identity, ranges } of loan.changes)
+      loan.presentBytes.set(identity.pid, await this.kernel.mlock.presentBytes(identity.pid, ranges));
     if (loan.changes.length > 0) return loan;
     this.#loans.delete(memcg.inode);
     this.#note();
@@ -83,14 +84,16 @@ export class LockLoans {
 
   /** Gives the locks back: on fault, so that what has gone comes back only when it is used. What went is in the ledger. */
   async giveBack(loan: LockLoan): Promise<void> {
-    const presentBytes = await this.#presentBytes(loan.changes);
+    let droppedBytes = 0;
     for (const change of [...loan.changes]) {
+      const { pid } = change.identity;
+      const leftBytes = await this.kernel.mlock.presentBytes(pid, change.ranges);
       const { refusal, stopsMs } = await this.kernel.mlock.change(change);
       this.#logChange(loan, change, stopsMs, refusal);
       if (refusal === undefined || refusal === HAS_ENDED) loan.changes.splice(loan.changes.indexOf(change), 1);
+      if (refusal === undefined) droppedBytes += Math.max(0, (loan.presentBytes.get(pid) ?? 0) - leftBytes);
     }
-    if (loan.refusedTimes === 0)
-      this.ledger.add(loan.memcg, { 'mlock dropped': Math.max(0, loan.presentBytes - presentBytes) });
+    if (droppedBytes > 0) this.ledger.add(loan.memcg, { 'mlock dropped': droppedBytes });
     if (loan.changes.length > 0 && loan.refusedTimes++ < mostTries) loan.endMs = this.clock.nowMs() + retryMs;
     else this.#forget(loan);
     this.#note();
@@ -109,10 +112,11 @@ export class LockLoans {
     const { refusal, stopsMs } = await this.kernel.mlock.change(change);
     this.#logChange(loan, change, stopsMs, refusal);
     if (refusal === undefined) return;
-    this.processesLeftAlone++;
     const { pid } = change.identity;
-    if (refusal !== HAS_ENDED)
+    if (refusal !== HAS_ENDED) {
+      this.processesLeftAlone++;
       this.problems.report(toText(loan.memcg.path), `process ${pid} keeps mlocked memory: ${refusal}`);
+    }
     // What was unlocked before it was refused must be locked again, if it can be.
     if (stopsMs.length === 0)
       loan.changes.splice(0, Infinity, ...loan.changes.filter((one) => one.identity.pid !== pid));
@@ -128,12 +132,6 @@ export class LockLoans {
     const longestStopMs = Math.max(0, ...stopsMs);
     const fields = { memcg: toText(memcg.path), pid: identity.pid, to, stops: stopsMs.length, longestStopMs, refusal };
     this.log.debug(fields, 'changed the locks of a process');
-  }
-
-  async #presentBytes(memory: readonly Pick<LockChange, 'identity' | 'ranges'>[]): Promise<number> {
-    let bytes = 0;
-    for (const { identity, ranges } of memory) bytes += await this.kernel.mlock.presentBytes(identity.pid, ranges);
-    return bytes;
   }
 
   #note(): void {

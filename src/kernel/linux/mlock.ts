@@ -26,6 +26,8 @@ done
 
 /** A shell says so of a process that SIGALRM ended: the one that it traced did not stop. */
 const ENDED_BY_ALARM = 128 + 14;
+/** One argument of a program has room for 128 KiB. */
+const RANGES_AT_ONCE = 1000;
 const ENTRIES_PER_READ = 64 * 1024;
 
 const changerScript = fileURLToPath(new URL('./mlock/lock-changer.js', import.meta.url));
@@ -113,7 +115,7 @@ export class LinuxMlock implements MlockInterface {
   }
 
   change(change: LockChange): Promise<LockChangeOutcome> {
-    const turn = this.#last.then(() => this.#changeNow(change));
+    const turn = this.#last.then(() => this.#changeInParts(change));
     this.#last = turn;
     return turn;
   }
@@ -124,6 +126,18 @@ export class LinuxMlock implements MlockInterface {
       const settler = spawn(process.execPath, [this.changer, '--settle', journal], { cwd: '/', stdio: 'ignore' });
       settler.on('error', () => resolve()).on('exit', () => resolve());
     });
+  }
+
+  async #changeInParts(change: LockChange): Promise<LockChangeOutcome> {
+    const whole = { changedBytes: 0, stopsMs: [] as number[], refusal: undefined as string | undefined };
+    for (let first = 0; first < change.ranges.length && whole.refusal === undefined; first += RANGES_AT_ONCE) {
+      const part = { ...change, ranges: change.ranges.slice(first, first + RANGES_AT_ONCE) };
+      const { changedBytes, stopsMs, refusal } = await this.#changeNow(part);
+      whole.changedBytes += changedBytes;
+      whole.stopsMs.push(...stopsMs);
+      whole.refusal = refusal;
+    }
+    return whole;
   }
 
   #changeNow(change: LockChange): Promise<LockChangeOutcome> {
