@@ -8,8 +8,9 @@ const mayCall = {
   files: ['engine'],
   tree: ['files'],
   fuse: ['tree'],
-  daemon: ['fuse', 'tree', 'files', 'engine', 'kernel'],
-  cli: ['daemon'],
+  compat: ['files', 'kernel'],
+  daemon: ['compat', 'fuse', 'tree', 'files', 'engine', 'kernel'],
+  cli: ['compat', 'daemon'],
 };
 
 const rooms = Object.keys(mayCall);

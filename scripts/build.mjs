@@ -7,8 +7,13 @@ import { build } from 'esbuild';
 const top = fileURLToPath(new URL('..', import.meta.url));
 /** What package.json names as commands: they start the programs. */
 const commands = ['coldpgs', 'mem-agent-srv', 'mem-agent-ctl', 'kata-agent-ctl'];
-/** Modules of src/ that run as programs. */
-const programs = ['cli/main', 'cli/supervise', 'cli/mem-agent-ctl'];
+/** Modules of src/ that run as programs, by their place in dist/: all beside the first, so that paths from there mean the same. */
+const programs = {
+  'cli/main': 'cli/main',
+  'cli/supervise': 'cli/supervise',
+  'cli/mem-agent-ctl': 'cli/mem-agent-ctl',
+  'cli/mlock/lock-changer': 'kernel/linux/mlock/lock-changer',
+};
 
 const common = { absWorkingDir: top, platform: 'node', target: 'node20', logLevel: 'warning', legalComments: 'none' };
 rmSync(`${top}dist`, { recursive: true, force: true });
@@ -21,7 +26,7 @@ await build({
 });
 await build({
   ...common,
-  entryPoints: programs.map((name) => ({ in: `src/${name}.ts`, out: name })),
+  entryPoints: Object.entries(programs).map(([out, name]) => ({ in: `src/${name}.ts`, out })),
   outdir: 'dist',
   chunkNames: 'cli/[name]-[hash]',
   format: 'esm',

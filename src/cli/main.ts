@@ -4,9 +4,11 @@ import { packageVersion } from '../daemon/package-version.js';
 import { capabilitiesCommand } from './capabilities.js';
 import { checkConfigCommand } from './check-config.js';
 import { ctlCommand } from './ctl.js';
+import { execCommand } from './exec.js';
 import { mountCommand } from './mount.js';
 import { runParser } from './parser.js';
 import { reloadCommand } from './reload.js';
+import { shellCommand } from './shell.js';
 
 /** Runs the command line and sets the exit code. */
 export async function main(args: readonly string[] = hideBin(process.argv)): Promise<void> {
@@ -18,6 +20,9 @@ export async function main(args: readonly string[] = hideBin(process.argv)): Pro
     .command(capabilitiesCommand)
     .command(ctlCommand)
     .command(checkConfigCommand)
+    .command(execCommand)
+    .command(shellCommand)
+    .parserConfiguration({ 'populate--': true })
     .version(packageVersion())
     .completion();
   await runParser(parser, 'coldpgs');

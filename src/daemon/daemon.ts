@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { Engine } from '../engine/engine.js';
+import { cgroupLayouts } from '../compat/layouts.js';
 import { ColdpgsError, sentenceOf } from '../errors.js';
 import { dialects } from '../files/dialect.js';
 import { kidledDialects } from '../files/kidled-dialect.js';
-import { buildTree } from '../files/layout.js';
+import { buildTree, memcgFilesBeside, type Surroundings } from '../files/layout.js';
 import { mountTree } from '../fuse/choose.js';
 import type { FuseTransport } from '../fuse/transport.js';
 import { type Clock, systemClock } from '../kernel/clock.js';
@@ -17,6 +18,7 @@ import { Checkpoint } from './checkpoint.js';
 import { startGuardian } from './guardian.js';
 import { overlaid, type WholeAutopilotStart } from './autopilot-start.js';
 import type { LaunchChange } from './launch.js';
+import { FileLockJournal, settleOldLocks } from './lock-journal.js';
 import { FileLoanJournal, settleOldLoans } from './loan-journal.js';
 import { obstacleOf } from './machine.js';
 import { packageVersion } from './package-version.js';
@@ -99,7 +101,7 @@ export class Daemon {
       kernel,
       this.#clock,
       await kernel.capabilities(),
-      engineSettings(this.settings),
+      engineSettings(this.settings, { file: '', write: () => undefined }),
       { write: () => undefined },
       this.log,
     );
@@ -124,7 +126,9 @@ export class Daemon {
       await settleOldLoans(stateDir, kernel.settings, this.log);
       const journal = new FileLoanJournal(stateDir);
       startGuardian(journal.file, this.log);
-      const engine = new Engine(kernel, this.#clock, found, engineSettings(this.settings), journal, this.log);
+      await settleOldLocks(stateDir, kernel.mlock, this.log);
+      const settings = engineSettings(this.settings, new FileLockJournal(stateDir));
+      const engine = new Engine(kernel, this.#clock, found, settings, journal, this.log);
       try {
         if (found.lruGen === 'off' && !this.supervision?.lastStateOnly) this.#turnLruGenOn(engine);
         engine.capabilities = await kernel.capabilities();
@@ -178,7 +182,7 @@ export class Daemon {
     const { 'mode-global': global, 'mode-memcg': memcg, dialect, ...others } = this.settings;
     this.#engine = engine;
     let gauges = (): Record<string, number> => ({});
-    const root = buildTree({
+    const surroundings: Surroundings = {
       engine,
       dialect: dialects[dialect],
       kidledDialect: kidledDialects[this.settings['kidled-dialect']],
@@ -188,9 +192,14 @@ export class Daemon {
       settings: { dialect, ...others },
       gauges: () => gauges(),
       log: this.log,
-    });
+    };
+    // libfuse does not tell who asks, which moves of processes depend on.
+    const layouts =
+      kernel.cgroupFiles && this.settings.transport !== 'fuse-native'
+        ? cgroupLayouts(kernel.cgroupFiles, memcgFilesBeside(surroundings), kernel.pageBytes)
+        : [];
     const tree = new Tree(
-      root,
+      buildTree(surroundings, layouts),
       { uid, gid },
       {
         log: this.log,

@@ -27,6 +27,9 @@ export function favourAnswers(log: Log): void {
     // Linux has a nice value for each thread; a process's id is that of its first one.
     setPriority(process.pid, answeringNice);
   } catch (refusal) {
-    log.warn({ refusal: sentenceOf(refusal) }, 'cannot raise the priority of answers: reclaims may keep readers waiting');
+    log.warn(
+      { refusal: sentenceOf(refusal) },
+      'cannot raise the priority of answers: reclaims may keep readers waiting',
+    );
   }
 }

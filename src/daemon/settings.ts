@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { ColdpgsError } from '../errors.js';
 import type { EngineSettings } from '../engine/engine-settings.js';
+import type { LockJournal } from '../engine/lock-loans.js';
 import { trackerNames } from '../engine/tracker.js';
 import { dialects } from '../files/dialect.js';
 import { kidledDialects } from '../files/kidled-dialect.js';
@@ -80,6 +81,10 @@ export const settingsSchema = z.strictObject({
     .enum(transportChoices)
     .default('auto')
     .describe('how FUSE is spoken: dev-fuse (directly), fuse-native (libfuse 2), or auto: dev-fuse where it works'),
+  'allow-mlocked': z
+    .boolean()
+    .default(false)
+    .describe('let flags bit 0 reclaim mlocked memory: processes are traced to unlock it, see docs/mlocked.md'),
   simulate: z.boolean().default(false).describe('serve the tree over a simulated kernel'),
 });
 
@@ -91,13 +96,15 @@ export function parseSettings(given: Readonly<Record<string, unknown>>): Setting
   if (parsed.success) return parsed.data;
   const sentences = parsed.error.issues.map((issue) => {
     const name = String(issue.path[0] ?? '');
-    return `--${name} ${JSON.stringify(given[name])}: ${issue.message}`;
+    return Array.isArray(given[name])
+      ? `--${name} is given more than once`
+      : `--${name} ${JSON.stringify(given[name])}: ${issue.message}`;
   });
   throw new ColdpgsError('BAD_SETTING', 'EINVAL', `${sentences.join('. ')}. See coldpgs mount --help.`);
 }
 
 /** The part of the settings that the engine goes by. */
-export function engineSettings(settings: Settings): EngineSettings {
+export function engineSettings(settings: Settings, lockJournal?: LockJournal): EngineSettings {
   return {
     scanPeriodMs: settings['scan-period'] * 1000,
     children: settings.children,
@@ -105,6 +112,7 @@ export function engineSettings(settings: Settings): EngineSettings {
     ignoreAge: settings['ignore-age'],
     runsAtOnce: 4,
     tracker: settings.tracker,
+    ...(settings['allow-mlocked'] && lockJournal && { lockJournal }),
     scanCpuPercent: settings['scan-cpu-percent'],
   };
 }

@@ -5,6 +5,7 @@ import {
   flagBits,
   type GlobalControls,
   ignoresAge,
+  ignoresMlock,
   type MemcgControlTable,
   modeBits,
   modeOfFlags,
@@ -64,6 +65,12 @@ export class AllowedTypes {
     if (this.settings.ignoreAge === 'off') return false;
     const byAll = this.settings.flagsGate === 'off' && (this.global.flags & flagBits.ignoreAge) !== 0;
     return byAll || this.#overrides(memcg);
+  }
+
+  /** Whether mlocked memory of a memcg, or of any, is asked for: by the global flags; with the strict gate by its own as well. */
+  mlocked(memcg?: Memcg): boolean {
+    const isOpen = !memcg || this.settings.flagsGate === 'off' || ignoresMlock(this.controls.of(memcg).flags);
+    return (this.global.flags & flagBits.ignoreMlock) !== 0 && isOpen;
   }
 
   /** Why anonymous memory of the memcg cannot be swapped; undefined when it can. */

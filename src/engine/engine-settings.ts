@@ -1,3 +1,4 @@
+import type { LockJournal } from './lock-loans.js';
 import type { TrackerName } from './tracker.js';
 
 /** How the engine goes about its work; all of it may be set at start (daemon/settings.ts). */
@@ -14,6 +15,8 @@ export interface EngineSettings {
   readonly runsAtOnce: number;
   /** Where page ages come from. */
   readonly tracker: TrackerName;
+  /** Where locks taken off mlocked memory are noted; undefined where such memory must not be touched. */
+  readonly lockJournal?: LockJournal;
   /** Share of one processor that agings and looks may take, in percent. */
   readonly scanCpuPercent: number;
 }

@@ -20,6 +20,7 @@ import { Kidled } from './kidled.js';
 import { Ledger, type LedgerBytes } from './ledger.js';
 import { MeantColdness } from './meant-coldness.js';
 import { MemcgRuns } from './memcg-runs.js';
+import { MlockedMemory } from './mlocked.js';
 import { OfflineMemcgs } from './offline-memcgs.js';
 import { Problems } from './problems.js';
 import { Reclaim } from './reclaim.js';
@@ -50,6 +51,7 @@ export class Engine {
   readonly autopilot: Autopilot;
   readonly compactor: Compactor;
   readonly compactions: CompactionRequests;
+  readonly mlocked: MlockedMemory;
   readonly #budget: AgingBudget;
   readonly #identities: Identities;
   readonly #census = new Census();
@@ -121,6 +123,9 @@ export class Engine {
     this.compactions = new CompactionRequests(kernel, this.compactor, problems, log);
     this.#offline = new OfflineMemcgs(kernel, clock, eviction, this.ledger, this.borrowed, log);
     const split = new SwapSplit(kernel, global);
+    this.mlocked = new MlockedMemory(kernel, clock, this.ledger, problems, settings.lockJournal, log, (memcg) =>
+      allowed.mlocked(memcg),
+    );
     this.#thresholds = new ThresholdRuns(
       kernel,
       clock,
@@ -128,6 +133,7 @@ export class Engine {
       settings,
       allowed,
       split,
+      this.mlocked,
       runs,
       this.#offline,
       new SlabReclaim(kernel, clock, this.ledger, log),
@@ -148,12 +154,14 @@ export class Engine {
   /** Before `run`: takes what the tracker needs. Throws TRACKER_UNAVAILABLE. */
   async start(): Promise<void> {
     this.kernel.compaction.prepare();
+    this.mlocked.prepare();
     await this.tracker.start();
   }
 
   /** Gives back what `start` took. */
   async stop(): Promise<void> {
     this.kernel.compaction.close();
+    await this.mlocked.stop();
     await this.tracker.stop();
   }
 
@@ -185,7 +193,8 @@ export class Engine {
 
   /** Runs the aging clock and the autopilot until `signal` is aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#aging.run(signal), this.autopilot.run(signal), this.compactor.run(signal)]);
+    const runs = [this.#aging, this.autopilot, this.compactor, this.mlocked].map((one) => one.run(signal));
+    await Promise.all(runs);
   }
 
   /** The memcg at a path, as it is at this moment. */

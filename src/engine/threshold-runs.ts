@@ -7,14 +7,15 @@ import type { Log } from '../log.js';
 import { type AllowedTypes, anonLeftAlone, modeIsZero } from './allowed-types.js';
 import type { Census } from './census.js';
 import type { CompactionRequests } from './compaction-request.js';
-import { flagBits, type GlobalControls, modeBits } from './controls.js';
+import { type GlobalControls, modeBits } from './controls.js';
 import type { EngineSettings } from './engine-settings.js';
 import type { PageType } from './eviction.js';
 import type { MemcgRuns } from './memcg-runs.js';
+import type { MlockedMemory } from './mlocked.js';
 import type { Problems } from './problems.js';
 import type { OfflineMemcgs } from './offline-memcgs.js';
 import { planReclaim } from './reclaim-plan.js';
-import { largestStepPages } from './run.js';
+import { largestStepPages, type ReclaimRequest } from './run.js';
 import type { SlabReclaim } from './slab.js';
 import type { SwapSplit } from './swap-split.js';
 import { isBelow } from './turns.js';
@@ -39,6 +40,7 @@ export class ThresholdRuns {
     private readonly settings: EngineSettings,
     private readonly allowed: AllowedTypes,
     private readonly split: SwapSplit,
+    private readonly mlocked: MlockedMemory,
     private readonly runs: MemcgRuns,
     private readonly offline: OfflineMemcgs,
     private readonly slab: SlabReclaim,
@@ -119,8 +121,10 @@ export class ThresholdRuns {
     const listed = await this.kernel.lruGen.read();
     const atMs = this.clock.nowMs();
     const byPath = new Map(listed.filter((one) => one.id !== OFFLINE_ID).map((one) => [one.path, one]));
+    const mlocked = await this.mlocked.among(memcgs);
     const worthIt = memcgs.filter((memcg) => {
       const generations = byPath.get(memcg.path);
+      if (mlocked.has(memcg.path)) return true;
       if (!generations || this.allowed.ignoresAge(by ?? memcg)) return generations !== undefined;
       const idleMs = write.agePeriods * this.settings.scanPeriodMs;
       return planReclaim(generations, ['anon', 'file'], idleMs, this.census, atMs).cold.length > 0;
@@ -161,19 +165,17 @@ export class ThresholdRuns {
     const periodMs = this.settings.scanPeriodMs;
     const { deviceIdleMs, obstacle } = this.split.of(memcg, periodMs);
     if (obstacle !== undefined && types.includes('anon')) this.problems.report(about, obstacle);
-    const outcome = await this.runs.run(
-      {
-        memcg,
-        agePeriods: this.allowed.ignoresAge(by) ? 0 : write.agePeriods,
-        periodMs,
-        limitBytes,
-        types,
-        deviceIdleMs,
-        stepPages: this.stepPages(),
-        onFreed: (node, _type, pages) => write.freedPages.set(node, (write.freedPages.get(node) ?? 0) + pages),
-      },
-      write.signal,
-    );
+    const request: ReclaimRequest = {
+      memcg,
+      agePeriods: this.allowed.ignoresAge(by) ? 0 : write.agePeriods,
+      periodMs,
+      limitBytes,
+      types,
+      deviceIdleMs,
+      stepPages: this.stepPages(),
+      onFreed: (node, _type, pages) => write.freedPages.set(node, (write.freedPages.get(node) ?? 0) + pages),
+    };
+    const outcome = await this.mlocked.around(request, write.signal, () => this.runs.run(request, write.signal));
     for (const sentence of outcome.shortfalls) this.problems.report(about, sentence);
     return outcome.freedBytes;
   }
@@ -221,9 +223,8 @@ export class ThresholdRuns {
   }
 
   #mentionUnsupported(about: string): void {
-    const { mode, flags } = this.global;
-    if (flags & flagBits.ignoreMlock)
-      this.problems.report(about, 'flags ask for mlocked pages (bit 0), which this version does not reclaim');
+    const { mode } = this.global;
+    this.mlocked.mention(about);
     const obstacle = mode & modeBits.anon ? this.split.obstacleToZswap() : undefined;
     if (obstacle !== undefined) this.problems.report(about, obstacle);
   }

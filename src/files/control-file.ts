@@ -1,3 +1,5 @@
+import type { Caller, PassedDirectory, PassedFile } from '../passed.js';
+
 /**
  * What the tree serves: directories and control files. A control file renders its text and accepts one write at a time, as sysfs and cgroup
  * files do. Text here has one character a byte (latin1), so that any bytes a client writes arrive as they are.
@@ -6,6 +8,8 @@
 /** Who is asking and whether still: aborted when the writer is interrupted (where the transport knows) or the daemon stops. */
 export interface WriteContext {
   readonly signal: AbortSignal;
+  /** Missing where the transport does not know. */
+  readonly caller?: Caller;
 }
 
 export interface ControlFile {
@@ -35,9 +39,11 @@ export interface Directory {
   names(): string[];
   /** The entry of that name as it is now, or undefined. */
   child(name: string): TreeNode | undefined;
+  /** Where it is a directory of the machine's own, with our files added. */
+  readonly passed?: PassedDirectory;
 }
 
-export type TreeNode = ControlFile | Directory;
+export type TreeNode = ControlFile | PassedFile | Directory;
 
 /** Owner of every file and directory. */
 export interface Ownership {

@@ -26,8 +26,11 @@ export interface FileModes {
   readonly memcg?: number;
 }
 
-/** The root of the tree: sys/kernel/mm/coldpgs and kidled, sys/fs/cgroup with every live memcg, and coldpgs about itself. */
-export function buildTree(surroundings: Surroundings): Directory {
+/**
+ * The root of the tree: sys/kernel/mm/coldpgs and kidled, sys/fs/cgroup with every live memcg, and coldpgs about itself. `layouts` are the directories of cgroup/:
+ * hierarchies with the machine's own files beside ours.
+ */
+export function buildTree(surroundings: Surroundings, layouts: readonly Named[] = []): Directory {
   const global = globalFiles.map((file) => named(file.name, boundGlobal(file, surroundings)));
   const kidled = kidledFiles
     .filter((file) => file.isIn(surroundings.kidledDialect))
@@ -55,10 +58,24 @@ export function buildTree(surroundings: Surroundings): Directory {
       ]),
     ),
     named('coldpgs', fixed('/coldpgs', self)),
+    ...(layouts.length === 0 ? [] : [named('cgroup', fixed('/cgroup', layouts))]),
   ]);
 }
 
-type Named = readonly [name: string, node: TreeNode];
+/** Our control files of any memcg: their names, and each of them where there is a memcg at the path. */
+export function memcgFilesBeside(surroundings: Surroundings) {
+  const files = [...memcgFiles, ...idlePageStatsFiles(surroundings.kidledDialect)];
+  return {
+    names: files.map(({ name }) => name),
+    at(path: string, name: string): ControlFile | undefined {
+      const file = files.find((one) => one.name === name);
+      const memcg = file && surroundings.engine.memcgAt(path);
+      return memcg && boundMemcg(file, memcg, surroundings);
+    },
+  };
+}
+
+export type Named = readonly [name: string, node: TreeNode];
 
 function named(name: string, node: TreeNode): Named {
   return [name, node];

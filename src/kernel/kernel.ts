@@ -8,11 +8,13 @@
  * A method that meets a memcg that is gone throws ColdpgsError MEMCG_GONE (ENOENT); a refusal of the kernel is KERNEL_REFUSED with the cause.
  */
 import type { Capabilities } from './capabilities.js';
+import type { CgroupFiles } from './cgroup-files.js';
 import type { CompactionInterface } from './compaction.js';
 import type { DamonPlan, DamonStat } from './damon.js';
 import type { LruGenMemcg, Swappiness } from './lru-gen.js';
 import type { MemoryReclaimInterface } from './memory-reclaim.js';
 import type { MemoryStat } from './memory-stat.js';
+import type { MlockInterface } from './mlock.js';
 import type { PressureTotals } from './psi.js';
 import type { SwapDevice } from './swaps.js';
 import type { PageFrames } from './page-frames.js';
@@ -174,10 +176,13 @@ export interface Kernel {
   readonly zswap: ZswapInterface;
   readonly slab: SlabInterface;
   readonly processes: ProcessInterface;
+  readonly mlock: MlockInterface;
   readonly settings: SettingInterface;
   readonly pressure: PressureInterface;
   readonly compaction: CompactionInterface;
   readonly pageFrames: PageFrameInterface;
   readonly idlePages: IdlePageInterface;
   readonly damon: DamonInterface;
+  /** Missing in a simulation. */
+  readonly cgroupFiles?: CgroupFiles;
 }

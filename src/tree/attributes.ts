@@ -1,4 +1,5 @@
 import type { Ownership, TreeNode } from '../files/control-file.js';
+import type { Passed } from '../passed.js';
 
 const S_IFDIR = 0o040000;
 const S_IFREG = 0o100000;
@@ -6,6 +7,8 @@ const S_IFREG = 0o100000;
 /** What stat(2) tells about a node. */
 export interface Attributes {
   /** 48 bits, never 0 and never 0 in its low 32 bits; the same for the same identity, also after a restart. */
+  readonly id: number;
+  /** The same number; for files of the machine their own inode number. */
   readonly ino: number;
   /** File type and permission bits. */
   readonly mode: number;
@@ -21,10 +24,15 @@ export interface Attributes {
   readonly changing: boolean;
 }
 
+/** Throws the kernel's refusal where the node is the machine's. */
 export function attributesOf(node: TreeNode, owner: Ownership, time: number, changing: boolean): Attributes {
+  const id = inodeNumber(node.identity);
+  if (node.kind === 'passed') return passedAttributes(node, id);
+  if (node.kind === 'directory' && node.passed) return passedAttributes(node.passed, id);
   const type = node.kind === 'directory' ? S_IFDIR : S_IFREG;
   return {
-    ino: inodeNumber(node.identity),
+    id,
+    ino: id,
     mode: type | node.mode,
     nlink: 1,
     uid: owner.uid,
@@ -33,6 +41,12 @@ export function attributesOf(node: TreeNode, owner: Ownership, time: number, cha
     time,
     changing,
   };
+}
+
+function passedAttributes(passed: Passed, id: number): Attributes {
+  const { inode, isDirectory, mode, links, uid, gid, modifiedMs } = passed.status();
+  const type = isDirectory ? S_IFDIR : S_IFREG;
+  return { id, ino: inode, mode: type | mode, nlink: links, uid, gid, size: 0, time: modifiedMs, changing: true };
 }
 
 /** cyrb53 cut to 48 bits: both 32-bit halves are well mixed, which matters where a transport carries only the low one. */

@@ -2,16 +2,35 @@ import { ColdpgsError } from '../errors.js';
 import type { ControlFile } from '../files/control-file.js';
 import type { WritableFile } from './writes.js';
 
+/** The longest write a control file takes, bytes: one page, as sysfs and cgroupfs. */
+export const LONGEST_WRITE = 4096;
+
 const O_ACCMODE = 3;
 const O_RDONLY = 0;
 const O_WRONLY = 1;
+
+/** One open(2), of a control file or of a file of the machine. */
+export interface Opened {
+  /** The file, if open for writing. */
+  readonly writable: WritableFile | undefined;
+  /** Bytes that one write may have at most. */
+  readonly longestWrite: number;
+  /** Of the text that it shows, as far as that is known; 0 when it is not open for reading. */
+  readonly textBytes: number;
+  /** At most `length` bytes from `offset`. */
+  read(offset: number, length: number): Uint8Array;
+  /** Whether the text has changed since it was last read from its start; `wake` is called at the next change, once, unless another is given before. */
+  poll(wake?: () => void): boolean;
+  /** Listens to changes no more. */
+  close(): void;
+}
 
 /**
  * One open(2) of a control file. Costs the rendered text (a byte a character; below 4 KiB it shares an 8 KiB slab of Node's buffer pool)
  * and about 300 bytes, given back on release.
  */
-export class OpenFile {
-  /** The file, if open for writing. */
+export class OpenFile implements Opened {
+  readonly longestWrite = LONGEST_WRITE;
   readonly writable: WritableFile | undefined;
   #snapshot: Buffer | undefined;
   #read = false;
@@ -34,7 +53,6 @@ export class OpenFile {
     this.#changed = mostBytes !== undefined;
   }
 
-  /** 0 when it is not open for reading. */
   get textBytes(): number {
     return this.#snapshot?.length ?? 0;
   }
@@ -50,7 +68,6 @@ export class OpenFile {
     return this.#snapshot.subarray(offset, offset + length);
   }
 
-  /** Whether the text has changed since it was last read from its start; `wake` is called at the next change, once, unless another is given before. */
   poll(wake?: () => void): boolean {
     if (this.file.onChange === undefined || this.#snapshot === undefined) return false;
     if (this.#unsubscribe === undefined) {
@@ -62,7 +79,6 @@ export class OpenFile {
     return this.#changed;
   }
 
-  /** Listens to changes no more. */
   close(): void {
     this.#unsubscribe?.();
   }

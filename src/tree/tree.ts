@@ -2,12 +2,11 @@ import { ColdpgsError } from '../errors.js';
 import type { ControlFile, Directory, Ownership, TreeNode } from '../files/control-file.js';
 import { type Attributes, attributesOf } from './attributes.js';
 import { type Log, silentLog } from '../log.js';
-import { badHandle, OpenFile, writable } from './open-file.js';
+import type { Caller, PassedDirectory, PassedEntry, StatusChange } from '../passed.js';
+import { badHandle, type Opened, OpenFile, writable } from './open-file.js';
+import { OpenPassedFile } from './open-passed-file.js';
 import { type FailedWrite, Outcomes } from './outcomes.js';
 import { type WriteOptions, Writes } from './writes.js';
-
-/** The longest write a control file takes, bytes: one page, as sysfs and cgroupfs. */
-export const LONGEST_WRITE = 4096;
 
 /**
  * Open files at a time. What they show is kept in memory until they are closed, and anybody may open what anybody may read: with no bound, a user
@@ -44,7 +43,7 @@ export interface Located {
 export class Tree {
   readonly outcomes: Outcomes;
   readonly #writes = new Writes();
-  readonly #openFiles = new Map<number, OpenFile>();
+  readonly #openFiles = new Map<number, Opened>();
   readonly #started = Date.now();
   readonly #firstHandle: number;
   #lastHandle = 0;
@@ -81,9 +80,46 @@ export class Tree {
     };
   }
 
+  /** Whether its path leads to this very node: among what comes and goes it may have gone, and another have taken its place. */
+  isCurrent({ node, path, changing }: Located): boolean {
+    if (!changing) return true;
+    try {
+      return this.find(path).node.identity === node.identity;
+    } catch (failure) {
+      if (failure instanceof ColdpgsError && failure.code === 'NO_SUCH_FILE') return false;
+      throw failure;
+    }
+  }
+
   /** The names in a directory, without "." and "..". Throws NO_SUCH_FILE: ENOENT when it has gone, ENOTDIR when it is none. */
   names(directory: Located): string[] {
     return directoryOf(directory).names();
+  }
+
+  /** Entries of a directory; those of the machine's own directories come without a look at them. Throws as `names` does. */
+  entries(directory: Located): readonly (PassedEntry | { readonly name: string })[] {
+    const { passed } = directoryOf(directory);
+    return passed ? passed.list() : this.names(directory).map((name) => ({ name }));
+  }
+
+  /** Makes a directory among those of the machine. Rejects with NOT_WRITABLE (EPERM) elsewhere, and with the kernel's refusal. */
+  async make(parent: Located, name: string, mode: number, caller: Caller): Promise<Located> {
+    await passedDirectory(parent).make(name, mode, caller);
+    const made = this.child(parent, name);
+    if (made === undefined) throw new ColdpgsError('NO_SUCH_FILE', 'ENOENT', 'The new directory was removed at once.');
+    return made;
+  }
+
+  /** Removes a directory of the machine. Rejects with NOT_WRITABLE (EPERM) elsewhere, and with the kernel's refusal. */
+  async remove(parent: Located, name: string, caller: Caller): Promise<void> {
+    await passedDirectory(parent).remove(name, caller);
+  }
+
+  /** Changes mode, owner or times of what is the machine's. Throws NOT_WRITABLE (EPERM) elsewhere, and the kernel's refusal. */
+  change({ node }: Located, change: StatusChange): void {
+    if (node.kind === 'passed') node.change(change);
+    else if (node.kind === 'directory' && node.passed) node.passed.change(change);
+    else throw shapeIsOurs();
   }
 
   attributes({ node, changing }: Located): Attributes {
@@ -110,10 +146,10 @@ export class Tree {
   }
 
   /** As `open`, for a node that was found before. */
-  openAt({ node }: Located, flags: number): number {
+  openAt({ node }: Located, flags: number, caller?: Caller): number {
     if (this.#openFiles.size >= MOST_OPEN_FILES)
       throw new ColdpgsError('TOO_MANY_OPEN', 'ENFILE', `${MOST_OPEN_FILES} files of coldpgs are open already.`);
-    const opened = new OpenFile(fileOf(node), flags);
+    const opened = openedOf(node, flags, caller);
     const handle = this.#freeHandle();
     this.#openFiles.set(handle, opened);
     return handle;
@@ -123,8 +159,8 @@ export class Tree {
    * Opens a node under a handle that an earlier process gave out; does nothing when this has been done. Its text ends where it ended then
    * (`mostBytes`), so that a reader in the middle of it does not find more than it began with. Throws as `open` does.
    */
-  adopt(handle: number, { node }: Located, flags: number, mostBytes: number): void {
-    if (!this.isOpen(handle)) this.#openFiles.set(handle, new OpenFile(fileOf(node), flags, mostBytes));
+  adopt(handle: number, { node }: Located, flags: number, mostBytes: number, caller?: Caller): void {
+    if (!this.isOpen(handle)) this.#openFiles.set(handle, openedOf(node, flags, caller, mostBytes));
   }
 
   isOpen(handle: number): boolean {
@@ -155,22 +191,22 @@ export class Tree {
    * and what `apply` throws. `signal` aborts the write where the transport knows that the writer gave up; `begun` is called when its effect
    * takes time, before anything of it is done but what `apply` stores at once.
    */
-  async write(handle: number, bytes: Uint8Array, { signal, begun }: WriteOptions = {}): Promise<number> {
+  async write(handle: number, bytes: Uint8Array, options: WriteOptions = {}): Promise<number> {
     const opened = this.#opened(handle);
     const file = opened.writable;
     if (file === undefined) throw badHandle('The file is not open for writing.');
     if (bytes.length === 0) return 0;
-    if (bytes.length > LONGEST_WRITE)
+    if (bytes.length > opened.longestWrite)
       throw new ColdpgsError(
         'WRITE_TOO_LONG',
         'EINVAL',
-        `A write takes at most ${LONGEST_WRITE} bytes, not ${bytes.length}.`,
+        `A write takes at most ${opened.longestWrite} bytes, not ${bytes.length}.`,
       );
     if (this.options.refuseWrites !== undefined)
       throw new ColdpgsError('LAST_STATE_ONLY', 'EIO', this.options.refuseWrites);
     const count = bytes.length;
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, count).toString('latin1');
-    await this.#writes.apply(file, text, { ...(signal && { signal }), ...(begun && { begun }) });
+    await this.#writes.apply(file, text, options);
     return count;
   }
 
@@ -180,7 +216,7 @@ export class Tree {
   }
 
   truncateAt({ node }: Located): void {
-    writable(fileOf(node));
+    if (node.kind !== 'passed') writable(fileOf(node));
   }
 
   /** Gives a handle back. An unknown one is ignored: nobody can act on that error. */
@@ -207,7 +243,7 @@ export class Tree {
     await this.#writes.close();
   }
 
-  #opened(handle: number): OpenFile {
+  #opened(handle: number): Opened {
     const opened = this.#openFiles.get(handle);
     if (opened === undefined) throw badHandle('The file is not open.');
     return opened;
@@ -223,9 +259,27 @@ export class Tree {
   }
 }
 
+function openedOf(node: TreeNode, flags: number, caller?: Caller, mostBytes?: number): Opened {
+  if (node.kind !== 'passed') return new OpenFile(fileOf(node), flags, mostBytes);
+  if (caller === undefined)
+    throw new ColdpgsError('NOT_WRITABLE', 'EOPNOTSUPP', 'Files of the machine are passed through by dev-fuse only.');
+  return new OpenPassedFile(node, flags, caller);
+}
+
 function fileOf(node: TreeNode): ControlFile {
-  if (node.kind === 'directory') throw new ColdpgsError('NO_SUCH_FILE', 'EISDIR', 'This is a directory, not a file.');
+  if (node.kind !== 'file') throw new ColdpgsError('NO_SUCH_FILE', 'EISDIR', 'This is a directory, not a file.');
   return node;
+}
+
+function passedDirectory(located: Located): PassedDirectory {
+  const { passed } = directoryOf(located);
+  if (passed === undefined) throw shapeIsOurs();
+  return passed;
+}
+
+/** What everything is answered that would alter the shape of the tree where it is not the machine's. */
+export function shapeIsOurs(errno: 'EPERM' | 'EACCES' = 'EPERM'): ColdpgsError {
+  return new ColdpgsError('NOT_WRITABLE', errno, 'Only coldpgs makes, changes and removes files here.');
 }
 
 function directoryOf({ node }: Located): Directory {

@@ -1,14 +1,16 @@
 import { ColdpgsError } from '../errors.js';
 import type { ControlFile } from '../files/control-file.js';
+import type { Caller } from '../passed.js';
 
 /** A file that accepts writes. */
-export type WritableFile = ControlFile & Required<Pick<ControlFile, 'apply'>>;
+export type WritableFile = Required<Pick<ControlFile, 'identity' | 'apply'>>;
 
 export interface WriteOptions {
   /** Fires when the writer gives up. */
   readonly signal?: AbortSignal;
   /** Called when `apply` has returned and its effect goes on. */
   readonly begun?: () => void;
+  readonly caller?: Caller;
 }
 
 /** The writes in progress. Those to one file (one identity) are applied one after the other, in the order they came; different files side by side. */
@@ -26,7 +28,8 @@ export class Writes {
    * Applies one write when its turn has come. Throws what `apply` throws; CANCELLED (EINTR) when `signal` fires before its turn,
    * CANCELLED (ENODEV) once closed.
    */
-  async apply(file: WritableFile, bytes: string, { signal, begun }: WriteOptions = {}): Promise<void> {
+  async apply(file: WritableFile, bytes: string, options: WriteOptions = {}): Promise<void> {
+    const { signal } = options;
     if (this.#closed) throw new ColdpgsError('CANCELLED', 'ENODEV', 'coldpgs is stopping and takes no more writes.');
     const controller = new AbortController();
     const abort = (): void => controller.abort();
@@ -34,7 +37,7 @@ export class Writes {
     signal?.addEventListener('abort', abort, { once: true });
 
     const before = this.#lastOf.get(file.identity);
-    const turn = this.#takeTurn(file, bytes, controller.signal, before, begun);
+    const turn = this.#takeTurn(file, bytes, { ...options, signal: controller.signal }, before);
     const last = Promise.allSettled([before, turn]);
     this.#lastOf.set(file.identity, last);
     this.#inProgress.set(controller, turn);
@@ -62,13 +65,12 @@ export class Writes {
   async #takeTurn(
     file: WritableFile,
     bytes: string,
-    signal: AbortSignal,
+    { signal, begun, caller }: WriteOptions & { signal: AbortSignal },
     before?: Promise<unknown>,
-    begun?: () => void,
   ): Promise<void> {
     if (before !== undefined) await Promise.race([before, aborted(signal)]);
     if (signal.aborted) throw new ColdpgsError('CANCELLED', 'EINTR', 'The write was interrupted before its turn came.');
-    const effect = file.apply(bytes, { signal });
+    const effect = file.apply(bytes, { signal, ...(caller && { caller }) });
     if (effect === undefined) return;
     begun?.();
     await effect;

@@ -98,7 +98,7 @@ void describe('page cache', () => {
   });
 
   void it('goes a few periods later', async () => {
-    await memcg.cold();
+    await memcg.cold(periodMs);
     assertAtMost('share that stayed', await reclaim(), 0.05);
   });
 });

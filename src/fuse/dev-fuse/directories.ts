@@ -1,10 +1,18 @@
 import { ColdpgsError } from '../../errors.js';
 import { type Located, MOST_OPEN_FILES, type Tree } from '../../tree/tree.js';
 
+/** A name in a listing; `isDirectory` where the entry is known without a look at it. */
+export interface Listed {
+  readonly name: string;
+  readonly isDirectory?: boolean;
+}
+
+const dots: readonly Listed[] = [{ name: '.' }, { name: '..' }];
+
 interface OpenDirectory {
   readonly nodeId: number;
   /** As they were when it was read from its start. */
-  names: string[] | undefined;
+  entries: readonly Listed[] | undefined;
 }
 
 /** Open directories. What one of them lists is taken at the start of a listing, so that the rest of it neither repeats nor leaves out a name. */
@@ -26,19 +34,19 @@ export class Directories {
       throw new ColdpgsError('TOO_MANY_OPEN', 'ENFILE', `${MOST_OPEN_FILES} directories of coldpgs are open already.`);
     do this.#lastHandle = (this.#lastHandle + 1) % 2 ** 32;
     while (this.#open.has(this.#lastHandle));
-    this.#open.set(this.#lastHandle, { nodeId, names: undefined });
+    this.#open.set(this.#lastHandle, { nodeId, entries: undefined });
     return this.#lastHandle;
   }
 
-  /** The names to list from `offset` on, "." and ".." first. A handle of an earlier process gives them as they are now. */
-  names(nodeId: number, handle: number, directory: Located, offset: number): readonly string[] {
+  /** What to list from `offset` on, "." and ".." first. A handle of an earlier process gives them as they are now. */
+  entries(nodeId: number, handle: number, directory: Located, offset: number): readonly Listed[] {
     const open = this.#open.get(handle);
-    if (open?.nodeId !== nodeId) return this.#namesNow(directory);
-    if (offset === 0 || open.names === undefined) open.names = this.#namesNow(directory);
-    const { names } = open;
+    if (open?.nodeId !== nodeId) return this.#entriesNow(directory);
+    if (offset === 0 || open.entries === undefined) open.entries = this.#entriesNow(directory);
+    const { entries } = open;
     // The last request of a listing: who reads on starts anew.
-    if (offset >= names.length) open.names = undefined;
-    return names;
+    if (offset >= entries.length) open.entries = undefined;
+    return entries;
   }
 
   /** What "." and ".." of a directory are; undefined when the parent has gone. */
@@ -56,7 +64,7 @@ export class Directories {
     if (this.#open.get(handle)?.nodeId === nodeId) this.#open.delete(handle);
   }
 
-  #namesNow(directory: Located): string[] {
-    return ['.', '..', ...this.tree.names(directory)];
+  #entriesNow(directory: Located): readonly Listed[] {
+    return [...dots, ...this.tree.entries(directory)];
   }
 }

@@ -1,5 +1,6 @@
 import { ColdpgsError } from '../../errors.js';
 import type { Attributes } from '../../tree/attributes.js';
+import { errnoOf } from '../../tree/errno.js';
 import type { Located, Tree } from '../../tree/tree.js';
 import { FUSE_ROOT_ID } from './protocol.js';
 
@@ -32,7 +33,7 @@ export class Nodes {
 
   idOf(located: Located, attributes: Attributes): number {
     // No node but the root may have the root's id.
-    return located.path === '/' ? FUSE_ROOT_ID : Math.max(attributes.ino, FUSE_ROOT_ID + 1);
+    return located.path === '/' ? FUSE_ROOT_ID : Math.max(attributes.id, FUSE_ROOT_ID + 1);
   }
 
   /** Counts one more lookup of a node that the kernel is told of. */
@@ -90,7 +91,7 @@ export class Nodes {
     try {
       return this.tree.names(directory);
     } catch (failure) {
-      if (failure instanceof ColdpgsError && failure.errno === 'ENOENT') return [];
+      if (errnoOf(failure).name === 'ENOENT') return [];
       throw failure;
     }
   }

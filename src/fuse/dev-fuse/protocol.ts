@@ -70,7 +70,15 @@ export const FOPEN_DIRECT_IO = 1 << 0;
 export const FUSE_POLL_SCHEDULE_NOTIFY = 1 << 0;
 
 /** `fuse_setattr_in.valid` */
+export const FATTR_MODE = 1 << 0;
+export const FATTR_UID = 1 << 1;
+export const FATTR_GID = 1 << 2;
 export const FATTR_SIZE = 1 << 3;
+export const FATTR_ATIME = 1 << 4;
+export const FATTR_MTIME = 1 << 5;
+
+/** `fuse_dirent.ino` of an entry that nobody looked at. */
+export const FUSE_UNKNOWN_INO = 0xffff_ffff;
 
 /** The least that a read of /dev/fuse must make room for. */
 export const FUSE_MIN_READ_BUFFER = 8192;
@@ -137,7 +145,20 @@ export const fuse_forget_in = { size: 8, nlookup: 0 } as const;
 export const fuse_batch_forget_in = { size: 8, count: 0 } as const;
 export const fuse_forget_one = { size: 16, nodeid: 0, nlookup: 8 } as const;
 
-export const fuse_setattr_in = { size: 88, valid: 0 } as const;
+export const fuse_setattr_in = {
+  size: 88,
+  valid: 0,
+  atime: 32,
+  mtime: 40,
+  atimensec: 56,
+  mtimensec: 60,
+  mode: 68,
+  uid: 76,
+  gid: 80,
+} as const;
+
+/** The name follows. The umask has been applied to the mode. */
+export const fuse_mkdir_in = { size: 8, mode: 0 } as const;
 
 export const fuse_open_in = { size: 8, flags: 0 } as const;
 export const fuse_open_out = { size: 16, fh: 0, open_flags: 8 } as const;

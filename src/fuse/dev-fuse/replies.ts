@@ -13,6 +13,7 @@ import {
   fuse_statfs_out,
   fuse_write_out,
   FUSE_KERNEL_VERSION,
+  FUSE_UNKNOWN_INO,
 } from './protocol.js';
 import type { FileHandle, Header } from './requests.js';
 
@@ -24,6 +25,9 @@ export const MOST_READ_BYTES = 32 * 4096;
  * opened faster than they are closed under the load of many clients.
  */
 const MOST_BACKGROUND = 0xffff;
+
+/** `fuse_dirent.type` of a regular file. */
+const DT_REG = 8;
 
 /** An entry as LOOKUP and READDIRPLUS tell of it. */
 export interface Entry {
@@ -121,12 +125,17 @@ export class ReplyBuffer {
         if (at + bytes > end) return false;
         this.#bytes.fill(0, at, at + bytes);
         if (plus && plus === 'counted') this.#entry(at, entry);
-        const dirent = at + head;
-        this.#u64(dirent + fuse_dirent.ino, entry.attributes.ino);
-        this.#u64(dirent + fuse_dirent.off, next);
-        this.#u32(dirent + fuse_dirent.namelen, name.length);
-        this.#u32(dirent + fuse_dirent.type, entry.attributes.mode >>> 12);
-        this.#bytes.write(name, dirent + fuse_dirent.size, 'latin1');
+        const { ino, mode } = entry.attributes;
+        this.#dirent(at + head, name, next, ino, mode >>> 12);
+        at += bytes;
+        return true;
+      },
+      addUnseen: (name, next, plus) => {
+        const head = plus ? fuse_entry_out.size : 0;
+        const bytes = head + fuse_dirent.size + ((name.length + 7) & ~7);
+        if (at + bytes > end) return false;
+        this.#bytes.fill(0, at, at + bytes);
+        this.#dirent(at + head, name, next, FUSE_UNKNOWN_INO, DT_REG);
         at += bytes;
         return true;
       },
@@ -143,6 +152,14 @@ export class ReplyBuffer {
   /** A notification without a body. */
   notification(code: number): Uint8Array {
     return this.#sealed(0, code, 0, 0);
+  }
+
+  #dirent(at: number, name: string, next: number, ino: number, type: number): void {
+    this.#u64(at + fuse_dirent.ino, ino);
+    this.#u64(at + fuse_dirent.off, next);
+    this.#u32(at + fuse_dirent.namelen, name.length);
+    this.#u32(at + fuse_dirent.type, type);
+    this.#bytes.write(name, at + fuse_dirent.size, 'latin1');
   }
 
   #entry(at: number, { nodeId, attributes, validMs }: Entry): void {
@@ -209,5 +226,7 @@ export interface Listing {
    * entry: `counted` as a lookup, `bare` for "." and "..", which the kernel does not look up.
    */
   add(name: string, next: number, entry: Entry, plus: false | 'counted' | 'bare'): boolean;
+  /** Adds the name of a file that nobody looked at; the kernel asks about it when it must. */
+  addUnseen(name: string, next: number, plus: boolean): boolean;
   done(): Uint8Array;
 }

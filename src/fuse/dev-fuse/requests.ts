@@ -1,11 +1,18 @@
+import type { StatusChange } from '../../passed.js';
 import {
+  FATTR_ATIME,
+  FATTR_GID,
+  FATTR_MODE,
+  FATTR_MTIME,
   FATTR_SIZE,
+  FATTR_UID,
   fuse_batch_forget_in,
   fuse_forget_in,
   fuse_forget_one,
   fuse_in_header,
   fuse_init_in,
   fuse_interrupt_in,
+  fuse_mkdir_in,
   fuse_open_in,
   fuse_poll_in,
   fuse_read_in,
@@ -41,6 +48,9 @@ export type Request =
   | { readonly op: 'forget'; readonly nodes: readonly { readonly id: number; readonly lookups: number }[] }
   | { readonly op: 'getattr' | 'statfs' | 'opendir' | 'create' | 'change' | 'destroy' }
   | { readonly op: 'truncate' }
+  | { readonly op: 'setattr'; readonly change: StatusChange }
+  | { readonly op: 'mkdir'; readonly name: string; readonly mode: number }
+  | { readonly op: 'rmdir'; readonly name: string }
   | { readonly op: 'open'; readonly flags: number }
   | ({ readonly op: 'read'; readonly offset: number; readonly size: number; readonly flags: number } & FileHandle)
   | ({ readonly op: 'write'; readonly bytes: Uint8Array; readonly flags: number } & FileHandle)
@@ -112,7 +122,8 @@ export function decodeRequest(header: Header, buffer: Buffer, length: number): R
       return { op: 'getattr' };
     case opcode.FUSE_SETATTR:
       need(fuse_setattr_in.size);
-      return { op: buffer.readUInt32LE(at + fuse_setattr_in.valid) & FATTR_SIZE ? 'truncate' : 'change' };
+      if (buffer.readUInt32LE(at + fuse_setattr_in.valid) & FATTR_SIZE) return { op: 'truncate' };
+      return { op: 'setattr', change: changeAt(buffer, at) };
     case opcode.FUSE_OPEN:
       need(fuse_open_in.size);
       return { op: 'open', flags: buffer.readUInt32LE(at + fuse_open_in.flags) };
@@ -182,11 +193,16 @@ export function decodeRequest(header: Header, buffer: Buffer, length: number): R
       return { op: 'destroy' };
     case opcode.FUSE_CREATE:
       return { op: 'create' };
+    case opcode.FUSE_MKDIR: {
+      need(fuse_mkdir_in.size);
+      const name = nameAt(buffer, at + fuse_mkdir_in.size, length);
+      return { op: 'mkdir', name, mode: buffer.readUInt32LE(at + fuse_mkdir_in.mode) & 0o7777 };
+    }
+    case opcode.FUSE_RMDIR:
+      return { op: 'rmdir', name: nameAt(buffer, at, length) };
     case opcode.FUSE_SYMLINK:
     case opcode.FUSE_MKNOD:
-    case opcode.FUSE_MKDIR:
     case opcode.FUSE_UNLINK:
-    case opcode.FUSE_RMDIR:
     case opcode.FUSE_RENAME:
     case opcode.FUSE_RENAME2:
     case opcode.FUSE_LINK:
@@ -203,6 +219,21 @@ export function decodeRequest(header: Header, buffer: Buffer, length: number): R
     default:
       return { op: 'unknown' };
   }
+}
+
+/** What a SETATTR asks for but a size. A time that is to be now comes as the time it is now. */
+function changeAt(buffer: Buffer, at: number): StatusChange {
+  const { valid, mode, uid, gid, atime, atimensec, mtime, mtimensec } = fuse_setattr_in;
+  const asked = buffer.readUInt32LE(at + valid);
+  const ms = (seconds: number, nanoseconds: number): number =>
+    u64(buffer, at + seconds) * 1000 + buffer.readUInt32LE(at + nanoseconds) / 1e6;
+  return {
+    ...(asked & FATTR_MODE && { mode: buffer.readUInt32LE(at + mode) & 0o7777 }),
+    ...(asked & FATTR_UID && { uid: buffer.readUInt32LE(at + uid) }),
+    ...(asked & FATTR_GID && { gid: buffer.readUInt32LE(at + gid) }),
+    ...(asked & FATTR_ATIME && { accessedMs: ms(atime, atimensec) }),
+    ...(asked & FATTR_MTIME && { modifiedMs: ms(mtime, mtimensec) }),
+  };
 }
 
 /** A name in bytes, as the tree has it: a character a byte. It ends with a NUL. */

@@ -2,7 +2,8 @@ import { constants } from 'node:os';
 import { ColdpgsError, sentenceOf } from '../../errors.js';
 import type { Log } from '../../log.js';
 import { type Operation, shown } from '../../tree/outcomes.js';
-import type { Located, Tree } from '../../tree/tree.js';
+import type { Caller } from '../../passed.js';
+import { type Located, shapeIsOurs, type Tree } from '../../tree/tree.js';
 import { type Continuity, noContinuity, type WriteOutcome } from './continuity.js';
 import { Directories } from './directories.js';
 import { Nodes } from './nodes.js';
@@ -25,6 +26,10 @@ const { EAGAIN, EINTR, EIO, ENOSYS, EPROTO } = constants.errno;
 
 /** The longest write that arrives whole. What a control file refuses is shorter, so a longer write(2) fails with its first part. */
 const MOST_WRITE_BYTES = 8192;
+
+/** open(2). */
+const O_ACCMODE = 3;
+const O_RDONLY = 0;
 
 /** Milliseconds between looks at the signals of a writer that has got some, but none that asks it to stop. */
 const SIGNAL_LOOK_MS = 100;
@@ -169,6 +174,22 @@ export class Session {
         return this.#interrupt(header, request.of);
       case 'statfs':
         return this.#send(header, this.#replies.statfs(header));
+      case 'setattr':
+        return this.#attempt(header, 'change', () => {
+          this.#tree.change(this.#nodes.at(header.nodeId), request.change);
+          return this.#attributes(header);
+        });
+      case 'mkdir':
+        return this.#attemptLater(header, async () => {
+          const parent = this.#nodes.at(header.nodeId);
+          const made = await this.#tree.make(parent, request.name, request.mode, callerOf(header));
+          return this.#lookedUp(header, made);
+        });
+      case 'rmdir':
+        return this.#attemptLater(header, async () => {
+          await this.#tree.remove(this.#nodes.at(header.nodeId), request.name, callerOf(header));
+          return this.#replies.status(header, 0);
+        });
       case 'create':
         return this.#attempt(header, 'change', () => refuse('EACCES'));
       case 'change':
@@ -199,6 +220,17 @@ export class Session {
     this.#send(header, reply);
   }
 
+  /** The same for a change of the machine's own directories, which takes the kernel its time. */
+  #attemptLater(header: Header, work: () => Promise<Uint8Array>): void {
+    work().then(
+      (reply) => {
+        this.#tree.outcomes.succeeded('change');
+        this.#send(header, reply);
+      },
+      (thrown: unknown) => this.#status(header, this.#tree.outcomes.failed('change', this.#pathOf(header), thrown)),
+    );
+  }
+
   #init(header: Header, { major, minor, flags }: Extract<Request, { op: 'init' }>): void {
     if (
       major < protocol.FUSE_KERNEL_VERSION ||
@@ -226,6 +258,10 @@ export class Session {
       if (!parent.changing) return this.#replies.noEntry(header, FIXED_VALID_MS);
       throw new ColdpgsError('NO_SUCH_FILE', 'ENOENT', 'There is no such file or directory.');
     }
+    return this.#lookedUp(header, located);
+  }
+
+  #lookedUp(header: Header, located: Located): Uint8Array {
     const entry = this.#entryOf(located);
     this.#nodes.lookedUp(entry.nodeId, located);
     return this.#replies.entry(header, entry);
@@ -241,9 +277,20 @@ export class Session {
     return { nodeId: this.#nodes.idOf(located, attributes), attributes, validMs };
   }
 
+  /** What the kernel remembers of a path may be of a memcg that is gone, whose place another has taken: ESTALE has it look the path up again. */
   #open(header: Header, flags: number): Uint8Array {
-    const low = this.#tree.openAt(this.#nodes.at(header.nodeId), flags);
+    const located = this.#nodes.at(header.nodeId);
+    if ((flags & O_ACCMODE) !== O_RDONLY && !this.#tree.isCurrent(located)) throw stale();
+    const low = this.#openedIfThere(() => this.#tree.openAt(located, flags, callerOf(header)));
     return this.#replies.opened(header, { low, high: this.#tree.textBytes(low) }, true);
+  }
+
+  #openedIfThere(open: () => number): number {
+    try {
+      return open();
+    } catch (failure) {
+      throw failure instanceof ColdpgsError && failure.code === 'MEMCG_GONE' ? stale() : failure;
+    }
   }
 
   #read(header: Header, request: Extract<Request, { op: 'read' }>): Uint8Array {
@@ -260,7 +307,7 @@ export class Session {
   /** The tree's handle. One that an earlier process gave out is opened again, as it was: its high half has the length of the text. */
   #handleOf(header: Header, { low, high }: FileHandle, flags: number): number {
     if (this.#continuity.incarnation > 0 && !this.#tree.isOpen(low))
-      this.#tree.adopt(low, this.#nodes.at(header.nodeId), flags, high);
+      this.#tree.adopt(low, this.#nodes.at(header.nodeId), flags, high, callerOf(header));
     return low;
   }
 
@@ -280,7 +327,8 @@ export class Session {
       this.#answerWrite(header, outcome);
     };
     const begun = (): void => this.#continuity.begun(unique);
-    this.#writeTo(header, { low, high }, flags, bytes, { signal: interrupt.signal, begun }).then(
+    const caller = callerOf(header);
+    this.#writeTo(header, { low, high }, flags, bytes, { signal: interrupt.signal, begun, caller }).then(
       (count) => {
         this.#tree.outcomes.wrote(path, writer);
         ended({ count });
@@ -325,11 +373,17 @@ export class Session {
     plus: boolean,
   ): Uint8Array {
     const directory = this.#nodes.at(header.nodeId);
-    const names = this.#directories.names(header.nodeId, low, directory, offset);
+    const entries = this.#directories.entries(header.nodeId, low, directory, offset);
     const listing = this.#replies.listing(header, size);
-    for (let index = offset; index < names.length; index++) {
-      const name = names[index] ?? '';
+    for (let index = offset; index < entries.length; index++) {
+      const { name, isDirectory } = entries[index] ?? { name: '' };
       const isChild = index > 1;
+      if (isDirectory === false) {
+        // Short entries are many to a page: the kernel asks for those without attributes next, unless this request has no others.
+        if (plus && index > offset) break;
+        if (!listing.addUnseen(name, index + 1, plus)) break;
+        continue;
+      }
       const located = isChild ? this.#tree.child(directory, name) : this.#directories.dots(directory, name);
       if (located === undefined) continue;
       const entry = this.#entryOf(located);
@@ -373,6 +427,14 @@ function headerOf(unique: number): Header {
   return { opcode: 0, uniqueLow: unique % 2 ** 32, uniqueHigh, nodeId: 0, uid: 0, gid: 0, pid: 0 };
 }
 
+function callerOf({ uid, gid, pid }: Header): Caller {
+  return { uid, gid, threadId: pid };
+}
+
+function stale(): ColdpgsError {
+  return new ColdpgsError('MEMCG_GONE', 'ESTALE', 'The memcg was removed.');
+}
+
 function refuse(errno: 'EPERM' | 'EACCES'): never {
-  throw new ColdpgsError('NOT_WRITABLE', errno, 'Only coldpgs makes, changes and removes files here.');
+  throw shapeIsOurs(errno);
 }

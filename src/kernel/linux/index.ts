@@ -3,6 +3,7 @@ import type { Kernel } from '../kernel.js';
 import { parseKernelRelease } from '../kernel-release.js';
 import { parseSwaps } from '../swaps.js';
 import { fromText } from '../text.js';
+import { LinuxCgroupFiles } from './cgroup-files.js';
 import { LinuxDamon } from './damon.js';
 import { LinuxIdlePages } from './idle-pages.js';
 import { LinuxPageFrames } from './page-frames.js';
@@ -15,6 +16,7 @@ import { LinuxMemcgs } from './memcgs.js';
 import { LinuxMemoryReclaim } from './memory-reclaim.js';
 import { MemoryV1, MemoryV2 } from './memory.js';
 import { findMemoryHierarchy, pathInMount } from './memory-hierarchy.js';
+import { LinuxMlock } from './mlock.js';
 import { readPageBytes } from './page-size.js';
 import { kernelPaths, type KernelRoots } from './paths.js';
 import { findPressure } from './psi.js';
@@ -57,11 +59,13 @@ export function createLinuxKernel(roots: Partial<KernelRoots> = {}): Kernel {
     zswap: new LinuxZswap(paths),
     slab: new LinuxSlab(paths, memory, hierarchy.version),
     processes: new LinuxProcesses(paths, pageBytes),
+    mlock: new LinuxMlock(paths, pageBytes),
     settings: new LinuxSettings(files),
     pressure: findPressure(paths, hierarchy),
     compaction: new LinuxCompaction(paths),
     pageFrames: new LinuxPageFrames(paths),
     idlePages: new LinuxIdlePages(paths),
     damon: new LinuxDamon(paths, release),
+    cgroupFiles: new LinuxCgroupFiles(hierarchy.mountPoint, hierarchy.version),
   };
 }

@@ -37,6 +37,7 @@ export function kernelPaths({ procRoot, sysRoot, debugfsRoot }: KernelRoots) {
     idlePages: `${sysRoot}/kernel/mm/page_idle/bitmap`,
     damonAdmin: `${sysRoot}/kernel/mm/damon/admin`,
     damonStatEnabled: `${sysRoot}/module/damon_stat/parameters/enabled`,
+    process: (pid: number, name: 'stat' | 'status') => `${procRoot}/${pid}/${name}`,
     smaps: (pid: number) => `${procRoot}/${pid}/smaps`,
     pagemap: (pid: number) => `${procRoot}/${pid}/pagemap`,
     memory: (pid: number) => `${procRoot}/${pid}/mem`,

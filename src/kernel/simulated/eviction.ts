@@ -62,7 +62,7 @@ export class Eviction {
 
   #candidates(type: PageType): Portion[] {
     return [...this.memcg.sets]
-      .filter(({ nature }) => nature.type === type && nature.node === this.node && !nature.mlocked)
+      .filter(({ nature, mlocked }) => nature.type === type && nature.node === this.node && !mlocked)
       .flatMap((set) =>
         set.runs.flatMap(({ first, pages, place }) => (place.kind === 'memory' ? [{ set, first, pages, place }] : [])),
       );

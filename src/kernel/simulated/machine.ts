@@ -9,6 +9,7 @@ import { SimulatedMemcgs } from './memcgs.js';
 import { SimulatedMemoryReclaim } from './memory-reclaim.js';
 import { SimulatedMemory, SimulatedSwap } from './memory.js';
 import { noDamon, noIdlePages } from './no-such-interface.js';
+import { SimulatedMlock } from './mlock.js';
 import { SimulatedPageFrames } from './page-frames.js';
 import { PageSet, type PageSetNature } from './page-set.js';
 import { SimulatedPressure } from './psi.js';
@@ -30,6 +31,7 @@ export class SimulatedMachine {
   readonly kernel: Kernel;
   readonly hooks: LruGenHooks = {};
   readonly settings: SimulatedSettings;
+  readonly mlock: SimulatedMlock;
   readonly #world: World;
   readonly #faults = new Faults();
   readonly #compaction: SimulatedCompaction;
@@ -41,6 +43,7 @@ export class SimulatedMachine {
     const world = worldOf(options);
     const capabilities = capabilitiesOf(options, world);
     this.#world = world;
+    this.mlock = new SimulatedMlock(world);
     this.settings = new SimulatedSettings(world, this.#faults, cgroupVersion, capabilities.cgroupRoot);
     this.#compaction = new SimulatedCompaction(options.clock, this.#faults);
     const vmSwappiness = (): number => Number(this.settings.text('/proc/sys/vm/swappiness'));
@@ -56,6 +59,7 @@ export class SimulatedMachine {
       zswap: new SimulatedZswap(world),
       slab: new SimulatedSlab(world, this.#faults, options.shrinkerDebug ?? false),
       processes: new SimulatedProcesses(world, this.#faults, options.populateMsPerMib ?? 0),
+      mlock: this.mlock,
       settings: this.settings,
       pressure: new SimulatedPressure(world, this.#faults, options.pressureScope ?? 'memcg'),
       compaction: this.#compaction,
@@ -206,13 +210,13 @@ export class SimulatedMachine {
     const nowMs = this.#world.settle();
     const memcg = this.#made(path);
     const { node = 0, mlocked = false, missedByWalk = 0, generationsDown } = use;
-    const nature = { ...kind, node, mlocked, missedByWalk, pages: pagesOf(use) };
+    const nature = { ...kind, node, missedByWalk, pages: pagesOf(use) };
     const generations = memcg.on(node);
     const seq =
       generationsDown === undefined
         ? arrivalSeq(this.#world, nature, generations)
         : generations.below(generationsDown, kind.type);
-    const set = new PageSet(nature, memcg, seq, nowMs, use.touchedEveryMs);
+    const set = new PageSet(nature, memcg, seq, nowMs, use.touchedEveryMs, mlocked);
     memcg.sets.add(set);
     memcg.cpuUsageUs += 1000;
     return set;

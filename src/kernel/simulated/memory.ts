@@ -41,7 +41,7 @@ export class SimulatedMemory implements MemoryInterface {
       fileDirtyBytes: resident(({ nature }) => nature.type === 'file' && nature.dirty),
       inactiveAnonBytes: listedAnonBytes(false),
       activeAnonBytes: listedAnonBytes(true),
-      unevictableBytes: resident(({ nature }) => nature.mlocked),
+      unevictableBytes: resident(({ mlocked }) => mlocked),
       slabReclaimableBytes: counted.reduce((sum, below) => sum + below.slabReclaimableBytes, 0),
       refaultFilePages: events('refaultFilePages'),
       refaultAnonPages: events('refaultAnonPages'),
@@ -55,8 +55,8 @@ export class SimulatedMemory implements MemoryInterface {
 
   /** Pages of a set on anon's lists, in the two youngest generations (which the kernel calls active) or in the others. */
   #anonPages(set: PageSet, young: boolean): number {
-    const { type, mlocked, node } = set.nature;
-    if (type !== 'anon' || mlocked) return 0;
+    const { type, node } = set.nature;
+    if (type !== 'anon' || set.mlocked) return 0;
     const { maxSeq } = set.memcg.on(node);
     return set.count((place) => place.kind === 'memory' && place.seq + 1n >= maxSeq === young);
   }

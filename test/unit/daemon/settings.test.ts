@@ -14,6 +14,7 @@ void t.test('without options: the module’s behaviour', async (t) => {
     'flags-gate': 'off',
     'ignore-age': 'off',
     children: 'skip',
+    'allow-mlocked': false,
     owner: '0:0',
     transport: 'auto',
     simulate: false,
@@ -98,4 +99,12 @@ void t.test('all that is wrong is named at once; what is not known too', async (
 
 void t.test('every option says what it is for', async (t) => {
   for (const [name, schema] of Object.entries(settingsSchema.shape)) t.ok(schema.description, name);
+});
+
+void t.test('mlocked memory may be touched only where it is allowed, and where it can be noted', async (t) => {
+  const journal = { file: '/locks', write: () => undefined };
+  const allowed = parseSettings({ 'allow-mlocked': true });
+  t.equal(engineSettings(allowed, journal).lockJournal, journal);
+  t.notOk('lockJournal' in engineSettings(allowed));
+  t.notOk('lockJournal' in engineSettings(parseSettings({}), journal));
 });

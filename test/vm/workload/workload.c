@@ -7,6 +7,7 @@
  *     read:48:500:/root/b         page cache of FILE, used through read(2) only
  *     packable:32:0               anonymous memory that compresses well: random data of the others is none for zswap
  *     locked:16:0                 anonymous memory, mlocked
+ *     lockedfile:16:0:/root/c     page cache of FILE, mapped and mlocked
  *     holes:256:0                 anonymous memory of which every second page was given back: it leaves what is free in single pages
  *
  * Files must exist and be as large as the set. Prints "ready PID" when every set is in memory. On SIGUSR1 prints for each set
@@ -137,6 +138,8 @@ static void open_set(struct set *set, const char *text)
 			madvise((char *)set->memory + page * PAGE, PAGE, MADV_DONTNEED);
 	} else {
 		touch(set, 0);
+		if (!strcmp(set->type, "lockedfile") && mlock((void *)set->memory, set->mib << 20))
+			die("mlock");
 	}
 	set->touched_ms = now_ms();
 	set->due_ms = set->touched_ms + set->every_ms;

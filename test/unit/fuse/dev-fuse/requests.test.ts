@@ -50,7 +50,22 @@ void t.test('each request with what it asks', async (t) => {
     ],
     [opcode.FUSE_GETATTR, fields([32, 0], [32, 0], [64, 0]), { op: 'getattr' }],
     [opcode.FUSE_SETATTR, Buffer.concat([fields([32, 8]), Buffer.alloc(84)]), { op: 'truncate' }],
-    [opcode.FUSE_SETATTR, Buffer.concat([fields([32, 1]), Buffer.alloc(84)]), { op: 'change' }],
+    [
+      opcode.FUSE_SETATTR,
+      // mode, gid and mtime
+      Buffer.concat(
+        [fields([32, 0x25]), Buffer.alloc(36), fields([64, 9], [64, 0], [32, 0], [32, 5e8], [32, 0])].concat(
+          fields([32, 0o100640], [32, 0], [32, 7], [32, 8], [32, 0]),
+        ),
+      ),
+      { op: 'setattr', change: { mode: 0o640, gid: 8, modifiedMs: 9500 } },
+    ],
+    [
+      opcode.FUSE_MKDIR,
+      Buffer.concat([fields([32, 0o40755], [32, 0o22]), name('made')]),
+      { op: 'mkdir', name: 'made', mode: 0o755 },
+    ],
+    [opcode.FUSE_RMDIR, name('made'), { op: 'rmdir', name: 'made' }],
     [opcode.FUSE_OPEN, openIn(0o1001), { op: 'open', flags: 0o1001 }],
     [
       opcode.FUSE_READ,

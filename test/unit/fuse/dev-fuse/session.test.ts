@@ -13,6 +13,7 @@ import { fields, KernelSide, name, openIn, pollIn, readIn, releaseIn, request, w
 
 const { EACCES, EINTR, EINVAL, EIO, EISDIR, ENOENT, ENOSYS, ENOTDIR, EPERM, EPROTO, ESTALE } = constants.errno;
 const root = { uid: 5, gid: 6 };
+const O_RDONLY = 0;
 const O_WRONLY = 1;
 const POLLPRI = 2;
 
@@ -102,6 +103,31 @@ void t.test('a node id means the same to every process; one that no node has is 
   t.equal(other.answer(opcode.FUSE_GETATTR, { nodeId: 12_345, body: Buffer.alloc(16) }).error, -ESTALE);
 });
 
+void t.test(
+  'a file of a memcg that is gone is stale to who opens it: the kernel looks for another at its path',
+  async (t) => {
+    let memcg: 'first' | 'second' | undefined = 'first';
+    const file = (inode: string): ControlFile => ({
+      ...writable(`${inode} file`, () => undefined),
+      render: () => {
+        if (memcg !== inode) throw new ColdpgsError('MEMCG_GONE', 'ENOENT', 'removed');
+        return `of the ${inode}\n`;
+      },
+    });
+    const memcgs = { ...directory({}), identity: 'memcgs', changing: true, child: () => memcg && file(memcg) };
+    const kernel = new KernelSide(new Tree(directory({ memcgs }), root));
+    const first = kernel.lookup('memcgs/file');
+    t.equal(kernel.read(first, kernel.open(first)), 'of the first\n');
+    memcg = 'second';
+    for (const flags of [O_RDONLY, O_WRONLY])
+      t.equal(kernel.answer(opcode.FUSE_OPEN, { nodeId: first, body: openIn(flags) }).error, -ESTALE);
+    const second = kernel.lookup('memcgs/file');
+    t.equal(kernel.read(second, kernel.open(second)), 'of the second\n');
+    memcg = undefined;
+    t.equal(kernel.answer(opcode.FUSE_OPEN, { nodeId: second, body: openIn(O_WRONLY) }).error, -ESTALE);
+  },
+);
+
 void t.test('what the kernel has forgotten is not kept', async (t) => {
   const kernel = new KernelSide(demo());
   const [text, noticedId] = [kernel.lookup('text'), kernel.lookup('noticed')];
@@ -140,13 +166,18 @@ void t.test('what cannot be done is a negative errno', async (t) => {
     [opcode.FUSE_LOOKUP, { nodeId: text, body: name('below') }, ENOTDIR],
     [opcode.FUSE_SETATTR, { nodeId: text, body: Buffer.concat([fields([32, 8]), Buffer.alloc(84)]) }, EACCES],
     [opcode.FUSE_SETATTR, { nodeId: text, body: Buffer.concat([fields([32, 1]), Buffer.alloc(84)]) }, EPERM],
-    [opcode.FUSE_MKDIR, { body: name('made') }, EPERM],
+    [opcode.FUSE_MKDIR, { body: Buffer.concat([fields([32, 0o755], [32, 0]), name('made')]) }, EPERM],
+    [opcode.FUSE_RMDIR, { body: name('text') }, EPERM],
     [opcode.FUSE_CREATE, { body: name('made') }, EACCES],
     [opcode.FUSE_FLUSH, { body: Buffer.alloc(24) }, ENOSYS],
     [opcode.FUSE_GETXATTR, { body: Buffer.alloc(24) }, ENOSYS],
     [12_345, {}, ENOSYS],
   ];
-  for (const [code, asked, errno] of cases) t.equal(kernel.answer(code, asked).error, -errno, `opcode ${code}`);
+  for (const [code, asked, errno] of cases) {
+    const unique = kernel.ask(code, asked);
+    await turn();
+    t.equal(kernel.replyTo(unique)?.error, -errno, `opcode ${code}`);
+  }
 });
 
 void t.test('WRITE is answered when its effect is done, with its length or its errno', async (t) => {
