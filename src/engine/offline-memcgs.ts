@@ -110,9 +110,9 @@ export class OfflineMemcgs {
           { memcg: toText(ancestor.path), asked, freed: freed.freedPages, fell },
           'reclaimed of removed memcgs',
         );
-        if (fell < fewPages) break;
         if (fell < freed.freedPages * leastShare)
           return 'the kernel took more of living memcgs than of removed ones: the rest of those was left';
+        if (fell < fewPages) break;
         left -= fell;
       }
       return undefined;

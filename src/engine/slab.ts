@@ -49,7 +49,7 @@ export class SlabReclaim {
         before = objects;
         const bytes = await this.#bytesOf(memcgs);
         await this.#look(caches, Math.ceil((leftBytes * objects) / Math.max(1, bytes)), signal);
-        if (leftBytes < Infinity) leftBytes -= bytes - (await this.#settled(memcgs));
+        if (leftBytes < Infinity) leftBytes -= Math.max(0, bytes - (await this.#settled(memcgs)));
       }
     });
   }

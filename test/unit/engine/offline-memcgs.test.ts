@@ -83,6 +83,7 @@ void t.test('ends when the kernel takes living memcgs’ pages instead', async (
   };
   await it.reclaim('/pod', 2);
   t.same(asked, [mib(1)]);
+  t.match(it.problems(), [/^\/pod: below \/pod: the kernel took more of living memcgs than of removed ones/]);
 });
 
 void t.test('on cgroup v1, which has no memory.reclaim, it stays and that is told', async (t) => {
