@@ -6,7 +6,7 @@ import { type NamespaceOptions, removeDocumentFolder, startInNamespace } from '.
 import { PrivateDaemon } from './private-daemon.js';
 import { SignalRelay } from './signal-relay.js';
 
-export type ExecOptions = Omit<NamespaceOptions, 'mountPoint' | 'entering'> & {
+export type ExecOptions = Omit<NamespaceOptions, 'mountPoint' | 'entering' | 'onProcess'> & {
   /** Undefined: a coldpgs for the time of the command. */
   readonly mountPoint: string | undefined;
 };
@@ -29,9 +29,9 @@ export async function execute({ mountPoint, ...options }: ExecOptions): Promise<
       ...options,
       mountPoint: mountPoint ?? daemon?.mountPoint ?? '',
       entering: daemon?.entering ?? [],
+      onProcess: (process) => daemon?.serves(process),
     });
     signals.to(child);
-    daemon?.serves(child);
     return await endOf(child);
   } finally {
     await daemon?.stop();

@@ -20,6 +20,8 @@ export interface NamespaceOptions {
   /** The beginning of a command line that runs where that mount is seen, if it is not seen here. */
   readonly entering: readonly string[];
   readonly command: readonly string[];
+  /** Told of the process that becomes the command, before anything else can happen to it or to us. */
+  readonly onProcess: (process: ChildProcess) => void;
 }
 
 /**
@@ -47,6 +49,7 @@ export async function startInNamespace({ layout, ...options }: NamespaceOptions)
   });
   const script = setupScript(planScript(plan), chosen === 'v1', stage);
   const child = spawnInNamespace(script, options);
+  options.onProcess(child);
   if (await isReady(child)) return child;
   if (existsSync(stage)) rmdirSync(stage);
   throw new ColdpgsError(
@@ -75,7 +78,7 @@ function entriesOf(folder: string) {
 }
 
 /** The folders of coldpgs for /sys/kernel/mm. Throws BAD_MOUNT_POINT where it offers no hierarchies. */
-function oursOf({ mountPoint, entering }: Omit<NamespaceOptions, 'layout'>): string[] {
+function oursOf({ mountPoint, entering }: Pick<NamespaceOptions, 'mountPoint' | 'entering'>): string[] {
   const script = `[ -d "$1/cgroup/v1" ] && ls "$1${mmFolder}"`;
   const [file = '', ...args] = [...entering, 'sh', '-c', script, 'sh', mountPoint];
   const { status, stdout } = spawnSync(file, args, { cwd: '/', encoding: 'utf8' });

@@ -1,5 +1,5 @@
 /**
- * Serves coldpgs over the simulated machine with a folder in the place of the machine's cgroup hierarchy: `node cgroup-server.ts <transport> <mount point>`. The folder is
+ * Serves coldpgs over the simulated machine with a folder in the place of the machine's cgroup hierarchy: `node cgroup-server.ts <transport> <mount point> [detached]`. The folder is
  * beside the mount point, `<mount point>-cgroups`. Speaks as demo-server.ts does.
  */
 import { fileURLToPath } from 'node:url';
@@ -17,7 +17,7 @@ import { Tree } from '../../src/tree/tree.js';
 import { makeCgroupFolder } from './cgroup-folder.js';
 import { transports } from './transports.js';
 
-const [transportName = '', mountPoint = ''] = process.argv.slice(2);
+const [transportName = '', mountPoint = '', detached] = process.argv.slice(2);
 const folder = `${mountPoint}-cgroups`;
 makeCgroupFolder(folder, fileURLToPath(new URL('../fixtures/kernel-6.12', import.meta.url)));
 
@@ -46,6 +46,6 @@ const tree = new Tree(
 const transport = transports[transportName]?.make(tree, { mountPoint, log: silentLog });
 const stop = (): void => void transport?.unmount().then(() => process.exit(0));
 process.on('SIGTERM', stop);
-process.stdin.on('end', stop).resume();
+if (detached === undefined) process.stdin.on('end', stop).resume();
 await transport?.mount();
 process.stdout.write(`${JSON.stringify({ event: 'ready', mountPoint, pid: process.pid })}\n`);

@@ -36,7 +36,7 @@ void describe('the cgroup hierarchy through coldpgs exec', () => {
     for (const line of through.filter((one) => !real.includes(one)))
       assert.match(line, /^\.(\/[\w.-]+)*\/memory\.(coldpgs\.\w+|idle_page_stats) f 644 0:0 \d+$/);
     const texts =
-      "cd /sys/fs/cgroup/diff; grep -r . --include 'cgroup.*' --include 'memory.max' --include 'pids.*' | sort";
+      "cd /sys/fs/cgroup/diff; grep -r . --include 'cgroup.*' --include 'memory.max' --include 'pids.*' 2>&1 | sort";
     assert.equal(await execSays(daemon, 'v2', texts), await says(texts));
     await says('rmdir /sys/fs/cgroup/diff/below /sys/fs/cgroup/diff');
   });
@@ -49,7 +49,7 @@ void describe('the cgroup hierarchy through coldpgs exec', () => {
     const inNamespace = (write: string): string =>
       `unshare --pid --fork --mount-proc bash -c '${write} > /sys/fs/cgroup/moved/cgroup.procs; cat /proc/self/cgroup; cat /sys/fs/cgroup/moved/cgroup.procs'; rmdir /sys/fs/cgroup/moved`;
     for (const write of ['echo 0', 'echo $$'])
-      assert.match(await moved(inNamespace(write)), /^0::\/moved\n1\n\d+\n$/, `${write} in a pid namespace`);
+      assert.match(await moved(inNamespace(write)), /^0::\/moved\n1\n$/, `${write} in a pid namespace`);
   });
 
   void it('refusals are the kernel’s own', async () => {
@@ -57,7 +57,7 @@ void describe('the cgroup hierarchy through coldpgs exec', () => {
       ['echo 4194304 > /sys/fs/cgroup/cgroup.procs', 'No such process'],
       ['echo 2 > /sys/fs/cgroup/refused/cgroup.procs', 'Invalid argument'],
       ['echo x > /sys/fs/cgroup/refused/memory.max', 'Invalid argument'],
-      ['echo 1 > /sys/fs/cgroup/refused/memory.current', 'Permission denied'],
+      ['echo 1 > /sys/fs/cgroup/refused/memory.current', 'Invalid argument'],
       ['echo +none > /sys/fs/cgroup/refused/cgroup.subtree_control', 'Invalid argument'],
       ['head -c 5000 /dev/zero > /sys/fs/cgroup/refused/memory.max', 'Argument list too long'],
       ['echo 1 > /sys/fs/cgroup/refused/new', 'Permission denied'],
@@ -79,7 +79,7 @@ void describe('the cgroup hierarchy through coldpgs exec', () => {
   void it('who was given a subtree may move what is its own inside of it, and nothing else', async () => {
     const script = `
       mkdir /sys/fs/cgroup/given /sys/fs/cgroup/given/a
-      chown -R 65534:65534 /sys/fs/cgroup/given
+      find /sys/fs/cgroup/given -not -name 'memory.coldpgs.*' -not -name memory.idle_page_stats -exec chown 65534:65534 {} +
       echo 0 > /sys/fs/cgroup/given/cgroup.procs
       setpriv --reuid 65534 --regid 65534 --clear-groups bash -c '
         echo 0 > /sys/fs/cgroup/given/a/cgroup.procs && cat /proc/self/cgroup
@@ -117,32 +117,36 @@ void describe('the cgroup hierarchy through coldpgs exec', () => {
     assert.equal(said, 'one 40 0\ntwo 40 0\n'.repeat(3));
   });
 
+  /** Makes and removes 100 groups while a walk goes over them; says how many were made, how many are left, and the rate a second. */
+  const makeAndRemove = `
+    const fs = require("fs");
+    const many = "/sys/fs/cgroup/many/";
+    fs.mkdirSync(many);
+    const walk = require("child_process").spawn("sh", ["-c", "while [ -e " + many + " ]; do find " + many + " > /dev/null 2>&1; done"]);
+    const names = Array.from({ length: 100 }, (_, i) => "group" + i);
+    const here = () => fs.readdirSync(many).filter((name) => name.startsWith("group")).length;
+    const start = performance.now();
+    for (const name of names) fs.mkdirSync(many + name);
+    const made = here();
+    for (const name of names) fs.rmdirSync(many + name);
+    const rate = (2 * names.length) / (performance.now() - start) * 1000;
+    walk.on("exit", () => console.log(made, left, Math.round(rate)));
+    const left = here();
+    fs.rmdirSync(many);`;
+
   void it('mkdir and rmdir in a row lose nothing, nor does a walk meanwhile', async () => {
-    const script = `
-      const fs = require("fs");
-      const many = "/sys/fs/cgroup/many/";
-      fs.mkdirSync(many);
-      const walk = require("child_process").spawn("sh", ["-c", "while [ -e " + many + " ]; do find " + many + " > /dev/null 2>&1; done"]);
-      const start = performance.now();
-      const names = Array.from({ length: 300 }, (_, i) => "group" + i);
-      for (const name of names) fs.mkdirSync(many + name);
-      const made = fs.readdirSync(many).filter((name) => name.startsWith("group")).length;
-      for (const name of names) {
-        fs.rmdirSync(many + name);
-        if (fs.existsSync(many + name)) console.log("still there: " + name);
-      }
-      const rate = (2 * names.length) / (performance.now() - start) * 1000;
-      const left = fs.readdirSync(many).filter((name) => name.startsWith("group")).length;
-      walk.on("exit", () => console.log(made, left, Math.round(rate)));
-      fs.rmdirSync(many);`;
-    const said = await execSays(daemon, 'v2', `node -e '${script}'`);
-    const [made, left, rate] = said.trim().split(' ').map(Number);
-    assert.deepEqual([made, left], [300, 0]);
-    console.log(`# ${rate} mkdir and rmdir a second, beside a walk`);
+    const through = (await execSays(daemon, 'v2', `node -e '${makeAndRemove}'`)).trim().split(' ').map(Number);
+    const real = (await says(`node -e '${makeAndRemove}'`)).trim().split(' ').map(Number);
+    assert.deepEqual(through.slice(0, 2), [100, 0]);
+    console.log(`# ${through[2]} mkdir and rmdir a second beside a walk; without coldpgs ${real[2]}`);
   });
 
   void it('find over 2,000 memcgs', async () => {
-    await says('mkdir /sys/fs/cgroup/wide; for i in $(seq 2000); do mkdir /sys/fs/cgroup/wide/$i; done');
+    const each = (what: string): string =>
+      `node -e 'for (let i = 0; i < 2000; i++) require("fs").${what}("/sys/fs/cgroup/wide/" + i)'`;
+    await says(
+      `mkdir /sys/fs/cgroup/wide; echo +memory > /sys/fs/cgroup/wide/cgroup.subtree_control; ${each('mkdirSync')}`,
+    );
     try {
       const timed =
         'cd /; find /sys/fs/cgroup > /dev/null; a=$(date +%s%N); find /sys/fs/cgroup | wc -l; echo $(( ($(date +%s%N) - a) / 1000000 ))';
@@ -153,7 +157,7 @@ void describe('the cgroup hierarchy through coldpgs exec', () => {
       );
       assert.ok(Number(names) > Number(realNames) + 6 * 2000);
     } finally {
-      await says('for i in $(seq 2000); do rmdir /sys/fs/cgroup/wide/$i; done; rmdir /sys/fs/cgroup/wide');
+      await says(`${each('rmdirSync')}; rmdir /sys/fs/cgroup/wide`);
     }
   });
 
