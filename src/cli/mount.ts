@@ -16,7 +16,7 @@ export const mountCommand: CommandModule<object, Arguments> = {
   describe: 'Mount the tree and serve it in the foreground until Ctrl-C or SIGTERM',
   builder: (command) => {
     for (const [name, schema] of Object.entries(settingsSchema.shape)) {
-      const flag = name === 'simulate' || name === 'keep-lru-gen';
+      const flag = schema.safeParse(true).success;
       command.option(name, {
         describe: schema.description ?? '',
         ...(flag ? { type: 'boolean' as const } : { type: 'string' as const, requiresArg: true }),

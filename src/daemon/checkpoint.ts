@@ -1,5 +1,5 @@
 import { readSync, writeSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Continuity, WriteOutcome } from '../fuse/dev-fuse/continuity.js';
 
 /** The start of the file: where the newest text is (0 or 1) and its length, then the request in hand: three numbers of 8 bytes. */

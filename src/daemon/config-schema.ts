@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { compactRows, memcgRows, type SettingRow } from '../engine/autopilot-settings.js';
 import { settingsSchema } from './settings.js';
 

@@ -18,6 +18,7 @@ import { Checkpoint } from './checkpoint.js';
 import { startGuardian } from './guardian.js';
 import { overlaid, type WholeAutopilotStart } from './autopilot-start.js';
 import type { LaunchChange } from './launch.js';
+import { FileLockJournal, settleOldLocks } from './lock-journal.js';
 import { FileLoanJournal, settleOldLoans } from './loan-journal.js';
 import { obstacleOf } from './machine.js';
 import { packageVersion } from './package-version.js';
@@ -100,7 +101,7 @@ export class Daemon {
       kernel,
       this.#clock,
       await kernel.capabilities(),
-      engineSettings(this.settings),
+      engineSettings(this.settings, { file: '', write: () => undefined }),
       { write: () => undefined },
       this.log,
     );
@@ -125,7 +126,9 @@ export class Daemon {
       await settleOldLoans(stateDir, kernel.settings, this.log);
       const journal = new FileLoanJournal(stateDir);
       startGuardian(journal.file, this.log);
-      const engine = new Engine(kernel, this.#clock, found, engineSettings(this.settings), journal, this.log);
+      await settleOldLocks(stateDir, kernel.mlock, this.log);
+      const settings = engineSettings(this.settings, new FileLockJournal(stateDir));
+      const engine = new Engine(kernel, this.#clock, found, settings, journal, this.log);
       try {
         if (found.lruGen === 'off' && !this.supervision?.lastStateOnly) this.#turnLruGenOn(engine);
         engine.capabilities = await kernel.capabilities();

@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Cohort, CohortHistory } from '../engine/cohort-history.js';
 import type { Engine } from '../engine/engine.js';
 import { MglruTracker, type NodeHistory } from '../engine/mglru-tracker.js';

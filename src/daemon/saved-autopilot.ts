@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { checkCompactSettings, checkMemcgSettings, textOfValue, valueOfText } from '../engine/autopilot-values.js';
 import type { Engine } from '../engine/engine.js';
 import { ColdpgsError, sentenceOf } from '../errors.js';

@@ -1,5 +1,5 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import { sentenceOf, systemErrno } from '../errors.js';
 import { maxAgePeriods } from '../engine/coldness.js';
 import type { Engine } from '../engine/engine.js';

@@ -1,6 +1,7 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ColdpgsError } from '../errors.js';
-import type { EngineSettings } from '../engine/engine.js';
+import type { EngineSettings } from '../engine/engine-settings.js';
+import type { LockJournal } from '../engine/lock-loans.js';
 import { trackerNames } from '../engine/tracker.js';
 import { dialects } from '../files/dialect.js';
 import { kidledDialects } from '../files/kidled-dialect.js';
@@ -57,6 +58,12 @@ export const settingsSchema = z.strictObject({
     .enum(['off', 'strict'])
     .default('off')
     .describe('strict: bits 32-34 of memory.coldpgs.flags must allow a type before it is reclaimed'),
+  'ignore-age': z
+    .enum(['off', 'on'])
+    .default('off')
+    .describe(
+      'on: bit 1 of flags and bit 36 of memory.coldpgs.flags let runs take pages of any age, as in coldpgs 3.0.0',
+    ),
   children: z
     .enum(['skip', 'include'])
     .default('skip')
@@ -74,6 +81,10 @@ export const settingsSchema = z.strictObject({
     .enum(transportChoices)
     .default('auto')
     .describe('how FUSE is spoken: dev-fuse (directly), fuse-native (libfuse 2), or auto: dev-fuse where it works'),
+  'allow-mlocked': z
+    .boolean()
+    .default(false)
+    .describe('let flags bit 0 reclaim mlocked memory: processes are traced to unlock it, see docs/mlocked.md'),
   simulate: z.boolean().default(false).describe('serve the tree over a simulated kernel'),
 });
 
@@ -85,19 +96,23 @@ export function parseSettings(given: Readonly<Record<string, unknown>>): Setting
   if (parsed.success) return parsed.data;
   const sentences = parsed.error.issues.map((issue) => {
     const name = String(issue.path[0] ?? '');
-    return `--${name} ${JSON.stringify(given[name])}: ${issue.message}`;
+    return Array.isArray(given[name])
+      ? `--${name} is given more than once`
+      : `--${name} ${JSON.stringify(given[name])}: ${issue.message}`;
   });
   throw new ColdpgsError('BAD_SETTING', 'EINVAL', `${sentences.join('. ')}. See coldpgs mount --help.`);
 }
 
 /** The part of the settings that the engine goes by. */
-export function engineSettings(settings: Settings): EngineSettings {
+export function engineSettings(settings: Settings, lockJournal?: LockJournal): EngineSettings {
   return {
     scanPeriodMs: settings['scan-period'] * 1000,
     children: settings.children,
     flagsGate: settings['flags-gate'],
+    ignoreAge: settings['ignore-age'],
     runsAtOnce: 4,
     tracker: settings.tracker,
+    ...(settings['allow-mlocked'] && lockJournal && { lockJournal }),
     scanCpuPercent: settings['scan-cpu-percent'],
   };
 }

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What the autopilot goes by in one memcg. The names are those of the documents' JSON (MemAgentMemcgSet). */
 export interface MemcgSettings {

@@ -48,6 +48,6 @@ export function fragmentPages({ movablePagesByOrder }: FreeMemory, order: number
 }
 
 /** Free blocks of 2^order pages: larger ones count as so many of them. */
-export function freeBlocks({ blocksByOrder }: FreeMemory, order: number): number {
+export function freeBlocks({ blocksByOrder }: Pick<FreeMemory, 'blocksByOrder'>, order: number): number {
   return blocksByOrder.slice(order).reduce((sum, blocks, above) => sum + blocks * 2 ** above, 0);
 }

@@ -101,6 +101,16 @@ export class Compactor {
     this.wake();
   }
 
+  /**
+   * Compacts a node, or the whole machine, now, whatever the settings and the pressure; in its turn with compactions by itself. Killed when `signal` is aborted.
+   * Throws CANCELLED before it begins, KERNEL_REFUSED when it cannot be started.
+   */
+  async compactNow(node: number | undefined, signal: AbortSignal): Promise<CompactionOutcome> {
+    return this.#rounds.run('/', signal, () =>
+      this.#watch(this.#begin(node), () => Promise.resolve(signal.aborted ? 'cancelled' : undefined)),
+    );
+  }
+
   wake(): void {
     this.#alarm.abort();
   }
@@ -128,10 +138,10 @@ export class Compactor {
   async #compact(before: FreeMemory, reason: CompactionReason, signal: AbortSignal): Promise<void> {
     const at = new Date();
     const startMs = this.clock.nowMs();
-    const going = this.kernel.compaction.start();
-    this.#going = going;
-    void going.ended.then(() => (this.#going = undefined));
-    const outcome = await this.#watch(going, signal);
+    const guard = new PressureGuard(this.kernel, this.clock, '/', 'tree', this.#settings.compact_psi_percent_limit);
+    const outcome = await this.#watch(this.#begin(), (elapsedMs, ended) =>
+      this.#reasonToKill(guard, elapsedMs, signal, ended),
+    );
     this.#left = await this.kernel.compaction.freeMemory();
     const order = this.#settings.compact_order;
     const tookMs = this.clock.nowMs() - startMs;
@@ -146,8 +156,18 @@ export class Compactor {
     this.log.info({ ...this.lastRun }, 'compacted');
   }
 
+  #begin(node?: number): CompactionRun {
+    const going = this.kernel.compaction.start(node);
+    this.#going = going;
+    void going.ended.then(() => (this.#going = undefined));
+    return going;
+  }
+
   /** Waits for the end of a compaction, and kills it when it must not go on. */
-  async #watch(going: CompactionRun, signal: AbortSignal): Promise<CompactionOutcome> {
+  async #watch(
+    going: CompactionRun,
+    reasonToKill: (elapsedMs: number, ended: AbortSignal) => Promise<CompactionOutcome | undefined>,
+  ): Promise<CompactionOutcome> {
     let end: CompactionEnd | undefined;
     const ended = new AbortController();
     void going.ended.then((how) => {
@@ -155,12 +175,11 @@ export class Compactor {
       ended.abort();
     });
     const startMs = this.clock.nowMs();
-    const guard = new PressureGuard(this.kernel, this.clock, '/', 'tree', this.#settings.compact_psi_percent_limit);
     let killedFor: CompactionOutcome | undefined;
     let killedMs = 0;
     while (end === undefined) {
       const nowMs = this.clock.nowMs();
-      killedFor ??= await this.#reasonToKill(guard, nowMs - startMs, signal, ended.signal);
+      killedFor ??= await reasonToKill(nowMs - startMs, ended.signal);
       if (killedFor && end === undefined) {
         if (killedMs === 0) killedMs = this.clock.nowMs();
         going.kill();

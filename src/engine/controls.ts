@@ -52,11 +52,11 @@ export class MemcgControlTable {
   }
 }
 
-/** Bits of the global mode file. */
-export const modeBits = { pageCache: 0x1, anon: 0x2, slab: 0x4 } as const;
+/** Bits of the global mode file. `compact` is an extension of this project's. */
+export const modeBits = { pageCache: 0x1, anon: 0x2, slab: 0x4, compact: 0x100 } as const;
 
 /** Bits of the global flags file. */
-export const flagBits = { ignoreMlock: 0x1 } as const;
+export const flagBits = { ignoreMlock: 0x1, ignoreAge: 0x2 } as const;
 
 /** Bits 0-31 of memory.coldpgs.flags: the coldness that a user-space daemon wants for the memcg; 0 when it names none or more than 255. */
 export function coldnessOfFlags(flags: bigint): number {
@@ -72,4 +72,9 @@ export function modeOfFlags(flags: bigint): number {
 /** Bit 35 of memory.coldpgs.flags: the memcg's mlocked pages may be reclaimed. */
 export function ignoresMlock(flags: bigint): boolean {
   return ((flags >> 35n) & 1n) === 1n;
+}
+
+/** Bit 36 of memory.coldpgs.flags: the memcg's pages may be reclaimed whatever their age. */
+export function ignoresAge(flags: bigint): boolean {
+  return ((flags >> 36n) & 1n) === 1n;
 }

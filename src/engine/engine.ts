@@ -1,72 +1,43 @@
-import { ColdpgsError, sentenceOf } from '../errors.js';
 import type { Capabilities } from '../kernel/capabilities.js';
 import type { Clock } from '../kernel/clock.js';
 import type { Kernel, Memcg } from '../kernel/kernel.js';
 import { type LruGenMemcg, OFFLINE_ID } from '../kernel/lru-gen.js';
-import { toText } from '../kernel/text.js';
 import type { Log } from '../log.js';
 import { Aging } from './aging.js';
 import { AgingBudget } from './aging-budget.js';
+import { AllowedTypes } from './allowed-types.js';
 import { Autopilot } from './autopilot.js';
 import { BorrowedSettings, type LoanJournal } from './borrowed-settings.js';
 import { Census } from './census.js';
-import { agingIntervalMs } from './coldness.js';
+import { CompactionRequests } from './compaction-request.js';
 import { Compactor } from './compactor.js';
-import {
-  coldnessOfFlags,
-  defaultGlobalControls,
-  flagBits,
-  type GlobalControls,
-  MemcgControlTable,
-  modeBits,
-  modeOfFlags,
-} from './controls.js';
-import { Eviction, type PageType } from './eviction.js';
+import { defaultGlobalControls, type GlobalControls, ignoresAge, MemcgControlTable } from './controls.js';
+import type { EngineSettings } from './engine-settings.js';
+import { Eviction } from './eviction.js';
 import { EvictionSteps } from './eviction-steps.js';
 import { Identities } from './identities.js';
 import { Kidled } from './kidled.js';
 import { Ledger, type LedgerBytes } from './ledger.js';
+import { MeantColdness } from './meant-coldness.js';
+import { MemcgRuns } from './memcg-runs.js';
+import { MlockedMemory } from './mlocked.js';
+import { OfflineMemcgs } from './offline-memcgs.js';
 import { Problems } from './problems.js';
-import { defaultPace, Reclaim, type ReclaimOutcome } from './reclaim.js';
+import { Reclaim } from './reclaim.js';
 import { type ColdPages, planReclaim } from './reclaim-plan.js';
-import { largestStepPages, type ReclaimRequest } from './run.js';
+import { defaultPace } from './reclaim-pace.js';
+import { SlabReclaim } from './slab.js';
+import { SwapSplit } from './swap-split.js';
 import { Swapin } from './swapin.js';
+import { ThresholdRuns } from './threshold-runs.js';
 import type { Tracker, TrackerName } from './tracker.js';
 import { createTracker } from './trackers.js';
-import { isBelow, Turns } from './turns.js';
+import { Turns } from './turns.js';
 
 export type { Capabilities, Memcg };
 
-/** How the engine goes about its work; all of it may be set at start (daemon/settings.ts). */
-export interface EngineSettings {
-  /** Length of a scan period, the unit of thresholds; 0 is off. */
-  scanPeriodMs: number;
-  /** Whether a per-memcg run also takes the online descendants, as an option; the module skips them. */
-  readonly children: 'skip' | 'include';
-  /** strict: a memcg is reclaimed only as far as bits 32-34 of its own flags allow, as the module's code has it. */
-  readonly flagsGate: 'off' | 'strict';
-  /** Runs side by side on different memcgs. */
-  readonly runsAtOnce: number;
-  /** Where page ages come from. */
-  readonly tracker: TrackerName;
-  /** Share of one processor that agings and looks may take, in percent. */
-  readonly scanCpuPercent: number;
-}
-
-export const defaultEngineSettings: EngineSettings = {
-  scanPeriodMs: 15_000,
-  children: 'skip',
-  flagsGate: 'off',
-  runsAtOnce: 4,
-  tracker: 'mglru',
-  scanCpuPercent: 2,
-};
-
 /** Share of the budget for watching that may go into memory.stat. */
 const statShare = 0.3;
-
-/** coldpgs's batch counts pages per lock hold; a step of ours is so many batches. */
-const batchesPerStep = 128;
 
 /** Everything behind the control files: what they hold, and what writing them does. */
 export class Engine {
@@ -79,6 +50,8 @@ export class Engine {
   readonly tracker: Tracker;
   readonly autopilot: Autopilot;
   readonly compactor: Compactor;
+  readonly compactions: CompactionRequests;
+  readonly mlocked: MlockedMemory;
   readonly #budget: AgingBudget;
   readonly #identities: Identities;
   readonly #census = new Census();
@@ -86,8 +59,9 @@ export class Engine {
   readonly #reclaim: Reclaim;
   readonly #swapin: Swapin;
   readonly #turns: Turns;
-  /** The coldness that memcgs are meant for by their flags, and by the last threshold written. */
-  #meantByPath = new Map<string, { readonly flags: number; readonly last: number }>();
+  readonly #offline: OfflineMemcgs;
+  readonly #meant: MeantColdness;
+  readonly #thresholds: ThresholdRuns;
 
   constructor(
     private readonly kernel: Kernel,
@@ -101,7 +75,7 @@ export class Engine {
     this.borrowed = new BorrowedSettings(kernel.settings, journal);
     this.#turns = new Turns(settings.runsAtOnce);
     const { anonOnlyEviction } = capabilities;
-    const eviction = new Eviction(kernel, clock, anonOnlyEviction);
+    const eviction = new Eviction(kernel, clock, this.borrowed, anonOnlyEviction);
     const steps = new EvictionSteps(kernel, clock, eviction, this.ledger, anonOnlyEviction, log);
     this.#swapin = new Swapin(kernel, clock, this.ledger, this.borrowed, log);
     this.tracker = createTracker(settings.tracker, {
@@ -132,18 +106,47 @@ export class Engine {
     this.#budget = new AgingBudget(clock, () => settings.scanCpuPercent, log);
     this.#aging = new Aging(kernel, clock, this.#census, this.#budget, log, {
       periodMs: () => settings.scanPeriodMs,
-      intervalMsOf: (path, node) => this.#agingIntervalMs(path, node),
+      intervalMsOf: (path, node) => this.#meant.agingIntervalMs(path, node),
       isBusy: (path) => this.#turns.isBusy(path),
       beforeAgings: (atMs, signal) => this.tracker.beforeAgings?.(atMs, signal),
       onLook: (listed, atMs, signal) => this.#look(listed, atMs, signal),
     });
+    this.#meant = new MeantColdness(this.global, this.controls, {
+      scanPeriodMs: () => settings.scanPeriodMs,
+      autopilotIntervalMs: (path, node) => this.autopilot.agingIntervalMs(path, node),
+    });
+    const { global, controls, problems } = this;
+    const allowed = new AllowedTypes(kernel, global, controls, settings, problems, log);
+    const runs = new MemcgRuns(this.#turns, this.#reclaim, this.ledger, this.kidled);
     const hasPressure = (): boolean => this.capabilities.psi;
     this.compactor = new Compactor(kernel, clock, hasPressure, log);
+    this.compactions = new CompactionRequests(kernel, this.compactor, problems, log);
+    this.#offline = new OfflineMemcgs(kernel, clock, eviction, this.ledger, this.borrowed, log);
+    const split = new SwapSplit(kernel, global);
+    this.mlocked = new MlockedMemory(kernel, clock, this.ledger, problems, settings.lockJournal, log, (memcg) =>
+      allowed.mlocked(memcg),
+    );
+    this.#thresholds = new ThresholdRuns(
+      kernel,
+      clock,
+      global,
+      settings,
+      allowed,
+      split,
+      this.mlocked,
+      runs,
+      this.#offline,
+      new SlabReclaim(kernel, clock, this.ledger, log),
+      this.compactions,
+      this.#census,
+      problems,
+      log,
+    );
     this.autopilot = new Autopilot(kernel, clock, hasPressure, this.problems, log, {
       scanPeriodMs: () => settings.scanPeriodMs,
       coldPages: (idleMs, paths) => this.#coldPages(idleMs, paths),
-      evict: (request, signal) => this.#takeTurn({ ...request, stepPages: this.#stepPages() }, signal),
-      obstacleToSwap: (memcg) => this.#obstacleToSwap(memcg),
+      evict: (request, signal) => runs.run({ ...request, stepPages: this.#thresholds.stepPages() }, signal),
+      obstacleToSwap: (memcg) => allowed.obstacleToSwap(memcg),
       wakeAging: () => this.#aging.wake(),
     });
   }
@@ -151,12 +154,14 @@ export class Engine {
   /** Before `run`: takes what the tracker needs. Throws TRACKER_UNAVAILABLE. */
   async start(): Promise<void> {
     this.kernel.compaction.prepare();
+    this.mlocked.prepare();
     await this.tracker.start();
   }
 
   /** Gives back what `start` took. */
   async stop(): Promise<void> {
     this.kernel.compaction.close();
+    await this.mlocked.stop();
     await this.tracker.stop();
   }
 
@@ -188,7 +193,8 @@ export class Engine {
 
   /** Runs the aging clock and the autopilot until `signal` is aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#aging.run(signal), this.autopilot.run(signal), this.compactor.run(signal)]);
+    const runs = [this.#aging, this.autopilot, this.compactor, this.mlocked].map((one) => one.run(signal));
+    await Promise.all(runs);
   }
 
   /** The memcg at a path, as it is at this moment. */
@@ -203,7 +209,12 @@ export class Engine {
   /** Notes the coldness a memcg is meant for (its flags, or the last threshold written), for the aging clock. */
   noteColdness(memcg: Memcg, change: { flags?: bigint; lastAgePeriods?: number }): void {
     this.controls.set(memcg, change);
-    this.#readColdness();
+    this.#meant.read();
+    this.#aging.wake();
+  }
+
+  noteNonrot(agePeriods: number): void {
+    this.global.nonrotAgePeriods = agePeriods;
     this.#aging.wake();
   }
 
@@ -216,30 +227,18 @@ export class Engine {
    * Reclaims what a memcg has that is idle for at least `agePeriods` periods, at most `limitBytes`, of the types that mode (and the
    * flags gate) allow. What could not be done as asked is in `problems`. Throws MEMCG_GONE, KERNEL_REFUSED, CANCELLED.
    */
-  async reclaimMemcg(memcg: Memcg, agePeriods: number, limitBytes: number, signal: AbortSignal): Promise<void> {
-    const about = toText(memcg.path);
-    this.#mentionUnsupported(about);
-    const listed = await this.kernel.lruGen.read();
-    this.#mentionOffline(memcg, listed);
-    await this.#reclaimOne(memcg, agePeriods, limitBytes, true, signal);
-    if (this.settings.children === 'skip') return;
-    const below = (await this.kernel.memcgs.list()).filter((one) => isBelow(one.path, memcg.path));
-    await this.#reclaimMany(below, listed, agePeriods, signal);
+  reclaimMemcg(memcg: Memcg, agePeriods: number, limitBytes: number, signal: AbortSignal): Promise<void> {
+    return this.#thresholds.ofMemcg(memcg, agePeriods, limitBytes, signal);
+  }
+
+  /** Whether a size alone starts a run of the memcg: its own flags say that no age is asked for. */
+  needsNoThreshold(memcg: Memcg): boolean {
+    return this.settings.ignoreAge === 'on' && ignoresAge(this.controls.of(memcg).flags);
   }
 
   /** Reclaims every memcg's pages idle for at least `agePeriods` periods, without a limit. Throws CANCELLED. */
-  async reclaimAll(agePeriods: number, signal: AbortSignal): Promise<void> {
-    this.#mentionUnsupported('global threshold');
-    if (this.global.mode === 0) return this.problems.report('global threshold', modeIsZero);
-    if (this.settings.scanPeriodMs === 0) return this.problems.report('global threshold', periodIsZero);
-    const [root] = await this.kernel.memcgs.list();
-    if (this.global.mode & modeBits.anon && root) {
-      const obstacle = await this.#obstacleToSwap(root);
-      if (obstacle !== undefined) this.problems.report('global threshold', anonLeftAlone(obstacle));
-    }
-    const listed = await this.kernel.lruGen.read();
-    const runs = await this.#reclaimMany(await this.kernel.memcgs.list(), listed, agePeriods, signal);
-    if (runs === 0) this.problems.report('global threshold', nothingProvenAnywhere(agePeriods));
+  reclaimAll(agePeriods: number, signal: AbortSignal): Promise<void> {
+    return this.#thresholds.ofAll(agePeriods, signal);
   }
 
   /** Swaps in a memcg and its descendants ("/" for all). Throws MEMORY_LIMIT, SWAPIN_FAILED, CANCELLED. */
@@ -263,80 +262,6 @@ export class Engine {
 
   readonly isLive = (memcg: Memcg): boolean => this.kernel.memcgs.at(memcg.path)?.inode === memcg.inode;
 
-  /** One run for each memcg that has something proven cold, and how many those were; a memcg that is removed meanwhile is none of the others' business. */
-  async #reclaimMany(
-    memcgs: readonly Memcg[],
-    listed: readonly LruGenMemcg[],
-    agePeriods: number,
-    signal: AbortSignal,
-  ): Promise<number> {
-    const idleMs = agePeriods * this.settings.scanPeriodMs;
-    const atMs = this.clock.nowMs();
-    const byPath = new Map(listed.filter((one) => one.id !== '0').map((one) => [one.path, one]));
-    const worthIt = memcgs.filter((memcg) => {
-      const generations = byPath.get(memcg.path);
-      return generations && planReclaim(generations, ['anon', 'file'], idleMs, this.#census, atMs).cold.length > 0;
-    });
-    const runs = worthIt.map((memcg) => this.#reclaimOne(memcg, agePeriods, Infinity, false, signal));
-    for (const [index, ended] of (await Promise.allSettled(runs)).entries()) {
-      if (ended.status === 'fulfilled') continue;
-      const failure: unknown = ended.reason;
-      if (failure instanceof ColdpgsError && failure.code === 'CANCELLED') throw failure;
-      const about = toText(worthIt[index]?.path ?? '');
-      if (failure instanceof ColdpgsError && failure.code === 'MEMCG_GONE')
-        this.log.debug({ memcg: about }, 'removed before its turn');
-      else this.problems.report(about, `not reclaimed: ${sentenceOf(failure)}`);
-    }
-    return worthIt.length;
-  }
-
-  async #reclaimOne(
-    memcg: Memcg,
-    agePeriods: number,
-    limitBytes: number,
-    asked: boolean,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const about = toText(memcg.path);
-    if (memcg.path === this.kernel.memcgs.own()) {
-      if (asked) this.problems.report(about, ownMemcg);
-      else this.log.debug({ memcg: about }, ownMemcg);
-      return;
-    }
-    if (this.settings.scanPeriodMs === 0) return this.problems.report(about, periodIsZero);
-    const types = await this.#types(memcg, asked);
-    if (types.length === 0) return;
-    const request = {
-      memcg,
-      agePeriods,
-      periodMs: this.settings.scanPeriodMs,
-      limitBytes,
-      types,
-      stepPages: this.#stepPages(),
-    };
-    const outcome = await this.#takeTurn(request, signal);
-    for (const sentence of outcome.shortfalls) this.problems.report(about, sentence);
-  }
-
-  /** A run of one memcg when its turn has come. */
-  async #takeTurn(request: ReclaimRequest, signal: AbortSignal): Promise<ReclaimOutcome> {
-    const { memcg } = request;
-    return this.#turns.run(memcg.path, signal, async () => {
-      const before = { ...this.ledger.own(memcg) };
-      try {
-        return await this.#reclaim.run(request, signal);
-      } finally {
-        const out = bytesOut(this.ledger.own(memcg), before);
-        this.kidled.evicted(memcg, 'file', out.fileBytes);
-        this.kidled.evicted(memcg, 'anon', out.anonBytes);
-      }
-    });
-  }
-
-  #stepPages(): number {
-    return Math.min(this.global.batch * batchesPerStep, largestStepPages);
-  }
-
   /** What is proven cold now in the memcgs at some paths, each by an idle time of its own; those without anything are left out. */
   async #coldPages(
     idleMs: (path: string) => number,
@@ -350,70 +275,9 @@ export class Engine {
     return new Map(cold.filter(([, pages]) => pages.length > 0));
   }
 
-  /**
-   * Milliseconds between two agings. The coldness that a memcg is meant for by its flags rules; else the slower of what the last threshold and the
-   * autopilot need, because the kernel's four generations reach no further back than three of them.
-   */
-  #agingIntervalMs(path: string, node: number): number {
-    const meant = this.#meantByPath.get(path);
-    const { scanPeriodMs } = this.settings;
-    if (meant?.flags) return agingIntervalMs(scanPeriodMs, meant.flags);
-    const forThresholds = agingIntervalMs(scanPeriodMs, meant?.last ?? this.global.agePeriods);
-    return Math.max(forThresholds, this.autopilot.agingIntervalMs(path, node) ?? 0);
-  }
-
-  /** The page types that mode, the flags gate, swap and swappiness allow, anon first as in the module. */
-  async #types(memcg: Memcg, asked: boolean): Promise<PageType[]> {
-    const about = toText(memcg.path);
-    const gate = this.settings.flagsGate === 'strict' ? modeOfFlags(this.controls.of(memcg).flags) : ~0;
-    const mode = this.global.mode & gate;
-    if (asked && this.global.mode === 0) this.problems.report(about, modeIsZero);
-    else if (asked && mode === 0) this.problems.report(about, gateIsShut);
-    const types: PageType[] = [];
-    if (mode & modeBits.anon) {
-      const obstacle = await this.#obstacleToSwap(memcg);
-      if (obstacle === undefined) types.push('anon');
-      else if (asked) this.problems.report(about, anonLeftAlone(obstacle));
-      else this.log.debug({ memcg: about }, anonLeftAlone(obstacle));
-    }
-    if (mode & modeBits.pageCache) types.push('file');
-    return types;
-  }
-
-  async #obstacleToSwap(memcg: Memcg): Promise<string | undefined> {
-    if ((await this.kernel.memory.swapRoom(memcg.path)) < this.kernel.pageBytes)
-      return (await this.kernel.swap.devices()).length === 0
-        ? 'the machine has no swap; add some with swapon'
-        : 'no swap is free for it; look at /proc/swaps and memory.swap.max';
-    if ((await this.kernel.memory.swappiness(memcg.path)) === 0)
-      return 'swappiness is 0, which forbids swapping; write another value to /proc/sys/vm/swappiness';
-    return undefined;
-  }
-
-  #mentionUnsupported(about: string): void {
-    const { mode, flags, nonrotAgePeriods } = this.global;
-    if (mode & modeBits.slab)
-      this.problems.report(about, 'mode asks for slab (bit 2), which this version does not reclaim');
-    if (flags & flagBits.ignoreMlock)
-      this.problems.report(about, 'flags ask for mlocked pages (bit 0), which this version does not reclaim');
-    if (nonrotAgePeriods > 0 && mode & modeBits.anon)
-      this.problems.report(
-        about,
-        'threshold_nonrot is set, but this version does not split between zswap and the device: all goes where the kernel puts it',
-      );
-  }
-
-  #mentionOffline(memcg: Memcg, listed: readonly LruGenMemcg[]): void {
-    const offline = listed.filter((one) => one.id === '0' && isBelow(one.path, memcg.path));
-    if (offline.length > 0)
-      this.problems.report(
-        toText(memcg.path),
-        `${offline.length} removed memcgs below it still hold pages, which this version does not reclaim`,
-      );
-  }
-
   async #look(listed: readonly LruGenMemcg[], atMs: number, signal: AbortSignal): Promise<void> {
     const seen = await this.#identities.identify(listed, atMs, (one) => this.#aging.quietUntilMs(one));
+    this.#offline.observe(listed, atMs);
     this.#sweep();
     this.kidled.keepOnly(seen, this.isLive);
     this.autopilot.observe(seen, atMs);
@@ -424,37 +288,6 @@ export class Engine {
     this.ledger.keepOnly(this.isLive);
     this.controls.keepOnly(this.isLive);
     this.#reclaim.keepOnly(this.isLive);
-    this.#readColdness();
-  }
-
-  #readColdness(): void {
-    this.#meantByPath = new Map();
-    for (const { memcg, controls } of this.controls.entries()) {
-      const flags = coldnessOfFlags(controls.flags);
-      const last = controls.lastAgePeriods;
-      if (flags > 0 || last > 0) this.#meantByPath.set(memcg.path, { flags, last });
-    }
+    this.#meant.read();
   }
 }
-
-/** What left a memcg between two states of its ledger. */
-function bytesOut(after: LedgerBytes, before: LedgerBytes): { fileBytes: number; anonBytes: number } {
-  const out = (row: keyof LedgerBytes): number => (after[row] ?? 0) - (before[row] ?? 0);
-  return { fileBytes: out('pagecache dropped'), anonBytes: out('anon zswap out') + out('anon swap out') };
-}
-
-function nothingProvenAnywhere(agePeriods: number): string {
-  return `no memcg has pages proven idle for ${agePeriods} periods yet; the aging clocks now work toward it, write again later`;
-}
-
-function anonLeftAlone(obstacle: string): string {
-  return `anonymous memory was left alone: ${obstacle}`;
-}
-
-const modeIsZero =
-  'mode is 0, so nothing is reclaimed: write 1 (page cache), 2 (anonymous memory) or 3 (both) to /sys/kernel/mm/coldpgs/mode';
-const gateIsShut =
-  'the flags gate is strict and bits 32-34 of memory.coldpgs.flags allow none of the types in mode: write for example 0x700000000 to it';
-const periodIsZero = 'the scan period is 0 (off), so no age is known: set --scan-period to seconds';
-const ownMemcg =
-  'coldpgs runs in this memcg itself and does not reclaim it: start the daemon in a memcg of its own, for example with systemd-run';

@@ -11,7 +11,7 @@ import type { Eviction, PageType } from './eviction.js';
 import type { Ledger } from './ledger.js';
 import { generationsOf } from './reclaim-plan.js';
 import { fewPages, type Run } from './run.js';
-import type { Vein } from './vein.js';
+import { goesToDevice, type Vein } from './vein.js';
 
 /** What a step freed, and the refaults of its type after it. */
 export interface Step {
@@ -108,7 +108,12 @@ export class EvictionSteps {
     if (asked <= 0 || (await this.#isStopped(run, type)))
       return { freedPages: 0, refaultPages: await this.eviction.refaults(memcg, type) };
     try {
-      const step = await this.eviction.evict(memcg, { id, node, seq, type }, asked, run.signal);
+      const step = await this.eviction.evict(
+        memcg,
+        { id, node, seq, type, toDevice: goesToDevice(vein, seq) },
+        asked,
+        run.signal,
+      );
       this.ledger.add(memcg, step.rows);
       const { freedPages, writebackPages } = step;
       this.log.debug({ memcg: toText(memcg.path), type, seq: String(seq), asked, freedPages, writebackPages }, 'step');
@@ -145,7 +150,7 @@ export class EvictionSteps {
       filePages: pagesUpTo(generations, vein.seq, 'filePages'),
       cleanPages: this.#cleanPages(run, await this.kernel.memory.stat(run.request.memcg.path)),
       alongLeftPages: vein.alongLeftPages,
-      writesAtOnce: run.writesAtOnce,
+      writesAtOnce: run.onZram || (run.writesAtOnce && !goesToDevice(vein, vein.seq)),
     });
   }
 

@@ -1,6 +1,8 @@
 import type { Clock } from '../kernel/clock.js';
 import type { Kernel, Memcg } from '../kernel/kernel.js';
+import type { ReclaimedTypes } from '../kernel/memory-reclaim.js';
 import type { MemoryStat } from '../kernel/memory-stat.js';
+import type { BorrowedSettings } from './borrowed-settings.js';
 import type { LedgerBytes } from './ledger.js';
 import { sameLineage, Turns } from './turns.js';
 
@@ -12,6 +14,8 @@ export interface EvictionTarget {
   readonly node: number;
   readonly seq: bigint;
   readonly type: PageType;
+  /** Whether what is swapped out goes to a swap device even where zswap is on. */
+  readonly toDevice: boolean;
 }
 
 /** What one command freed and brought back, by the kernel's counters. */
@@ -40,6 +44,7 @@ export class Eviction {
   constructor(
     private readonly kernel: Kernel,
     private readonly clock: Clock,
+    private readonly borrowed: BorrowedSettings,
     private readonly anonOnlyEviction: boolean,
   ) {}
 
@@ -47,22 +52,27 @@ export class Eviction {
   async evict(memcg: Memcg, target: EvictionTarget, pages: number, signal: AbortSignal): Promise<EvictionOutcome> {
     return this.#turns.run(memcg.path, signal, async () => {
       const before = await this.kernel.memory.stat(memcg.path);
+      const giveBack = target.toDevice ? this.#keepFromZswap(memcg) : undefined;
       const startMs = this.clock.nowMs();
-      await this.kernel.lruGen.evict({
-        id: target.id,
-        path: memcg.path,
-        node: target.node,
-        minSeq: target.seq,
-        swappiness: target.type,
-        pages,
-      });
+      try {
+        await this.kernel.lruGen.evict({
+          id: target.id,
+          path: memcg.path,
+          node: target.node,
+          minSeq: target.seq,
+          swappiness: target.type,
+          pages,
+        });
+      } finally {
+        giveBack?.();
+      }
       const tookMs = this.clock.nowMs() - startMs;
       const after = await this.kernel.memory.stat(memcg.path);
       const allPages = freedBetween(before, after, target.type, this.kernel.pageBytes);
       const otherPages = target.type === 'anon' ? this.#filePages(before, after, allPages) : 0;
       const freedPages = allPages - otherPages;
-      const sentPages = Math.max(0, (after.zswapOutPages ?? 0) - (before.zswapOutPages ?? 0));
-      const zswapPages = target.type === 'anon' ? Math.min(freedPages, sentPages) : 0;
+      const zswapPages =
+        target.type === 'anon' ? Math.min(freedPages, zswappedBetween(before, after, target.toDevice)) : 0;
       return {
         freedPages,
         otherPages,
@@ -73,6 +83,32 @@ export class Eviction {
         tookMs,
       };
     });
+  }
+
+  /** memory.reclaim of a memcg, measured: the kernel chooses what it frees of it and of those below it. */
+  async reclaimBelow(
+    memcg: Memcg,
+    pages: number,
+    types: ReclaimedTypes,
+    signal: AbortSignal,
+  ): Promise<Pick<EvictionOutcome, 'freedPages' | 'rows'>> {
+    return this.#turns.run(memcg.path, signal, async () => {
+      const before = await this.kernel.memory.stat(memcg.path);
+      await this.kernel.memoryReclaim.reclaim(memcg.path, pages * this.kernel.pageBytes, types);
+      const after = await this.kernel.memory.stat(memcg.path);
+      const freedPages = freedBetween(before, after, 'file', this.kernel.pageBytes);
+      const fellPages = Math.max(0, (before.fileBytes - after.fileBytes) / this.kernel.pageBytes);
+      const filePages = types === 'file' ? freedPages : Math.min(freedPages, fellPages);
+      const anonPages = freedPages - filePages;
+      const zswapPages = Math.min(anonPages, zswappedBetween(before, after));
+      return { freedPages, rows: this.#rows('anon', anonPages, filePages, zswapPages) };
+    });
+  }
+
+  /** The kernel stores pages in zswap while it sends them out, so the loan need last no longer than the command. */
+  #keepFromZswap({ path }: Memcg): () => void {
+    const file = this.kernel.settings.memcgFile(path, 'memory.zswap.max');
+    return file === undefined ? () => undefined : this.borrowed.borrow(file, '0');
   }
 
   /** How much of what an anon command freed was page cache, by its fall meanwhile. */
@@ -99,6 +135,16 @@ export class Eviction {
 
 function refaultsOf(stat: MemoryStat, type: PageType): number {
   return type === 'anon' ? stat.refaultAnonPages : stat.refaultFilePages;
+}
+
+/**
+ * Pages that went to zswap. Where they must not, a kernel from 6.8 on makes room for them by writing as many older ones to the device: then
+ * those stand for them.
+ */
+function zswappedBetween(before: MemoryStat, after: MemoryStat, toDevice = false): number {
+  const out = (after.zswapOutPages ?? 0) - (before.zswapOutPages ?? 0);
+  const writtenBack = (after.zswapWrittenBackPages ?? 0) - (before.zswapWrittenBackPages ?? 0);
+  return Math.max(0, toDevice ? out - writtenBack : out);
 }
 
 /** cgroup v1 counts no reclaimed pages; there the fall of the type's own bytes stands in. */

@@ -34,6 +34,9 @@ const blocksAtOnce = 16;
 /** Looks that follow each other sooner than so many of a period are one. */
 const shortestPause = 0.25;
 
+/** Looks may come early by a twentieth of a period (engine/aging.ts): so much less is what the pause between them shows. */
+const earlyLooks = 0.05;
+
 /** After so many agings any page that is never promoted is in the oldest generation. */
 const agingsToTheOldest = 3;
 
@@ -124,7 +127,7 @@ export class KernelFlagsWitness implements ReadWitness {
       if (sample.owner[index] !== owner || (sample.known[index]! & known.there) === 0) continue;
       // A page comes in by its first read; one that was there already when it was first looked at may have come long ago.
       const isReadKnown = (sample.known[index]! & known.readAgain) !== 0 || sample.arrivalAge[index]! < oldestAge;
-      const young = isReadKnown && this.#looks.idleMs(sample.readAge[index]!).idleAtLeastMs < idleMs;
+      const young = isReadKnown && this.#looks.idleMs(sample.readAge[index]!).idleAtLeastMs < idleMs * (1 - earlyLooks);
       yield { pfn: pfnAt(sample, index), young };
     }
   }

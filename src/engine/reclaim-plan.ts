@@ -37,7 +37,9 @@ export function planReclaim(
       if (newestSeq === undefined) continue;
       const listed = pagesUpTo(generations, newestSeq, pagesField(type));
       const pages =
-        type === 'anon' ? listed : Math.min(listed, census.filePagesOlderThan(memcg, node, newestSeq, atMs, idleMs));
+        type === 'anon' || idleMs === 0
+          ? listed
+          : Math.min(listed, census.filePagesOlderThan(memcg, node, newestSeq, atMs, idleMs));
       if (pages > 0) cold.push({ id: memcg.id, node, type, newestSeq, pages });
     }
   return {

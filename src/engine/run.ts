@@ -18,6 +18,8 @@ export interface ReclaimRequest {
   /** In the order of the module: anon before file. */
   readonly types: readonly PageType[];
   readonly stepPages: number;
+  /** Anonymous memory that is proven idle for so long goes to a swap device, past zswap; undefined: all where the kernel puts it. */
+  readonly deviceIdleMs?: number | undefined;
   /** Leaves less than what is proven cold, where somebody asks for less. */
   readonly narrow?: (cold: readonly ColdPages[]) => readonly ColdPages[];
   /** Told what each command freed. */

@@ -1,5 +1,5 @@
 import type { Generation, LruGenMemcg } from '../kernel/lru-gen.js';
-import { pagesUpTo } from './coldness.js';
+import { newestProvenSeq, pagesUpTo } from './coldness.js';
 import { type ColdPages, generationsOf, pagesField } from './reclaim-plan.js';
 import { fewPages } from './run.js';
 
@@ -15,12 +15,15 @@ export interface Vein {
   /** Page cache that may still be taken instead of anon, where the kernel cannot evict anon alone: a batch for each time that its list ran empty. */
   alongLeftPages: number;
   careful: boolean;
+  /** Anonymous memory up to this generation goes to a swap device, past zswap; -1 where the kernel puts all of it. */
+  readonly deviceSeq: bigint;
   /** The generations of the node when the vein was opened. */
   readonly opened: readonly Generation[];
 }
 
 /** A vein at its oldest generation. */
-export function openVein(cold: ColdPages, listed: LruGenMemcg): Vein {
+export function openVein(cold: ColdPages, listed: LruGenMemcg, deviceIdleMs = Infinity): Vein {
+  const opened = generationsOf(listed, cold.node);
   const vein: Vein = {
     cold,
     leftPages: cold.pages,
@@ -28,10 +31,16 @@ export function openVein(cold: ColdPages, listed: LruGenMemcg): Vein {
     youngerPages: 0,
     alongLeftPages: fewPages,
     careful: false,
-    opened: generationsOf(listed, cold.node),
+    deviceSeq: cold.type === 'anon' ? (newestProvenSeq(opened, deviceIdleMs) ?? -1n) : -1n,
+    opened,
   };
   openOldest(vein, listed);
   return vein;
+}
+
+/** Whether anonymous memory of a generation is to go to a swap device, past zswap. */
+export function goesToDevice({ cold, deviceSeq }: Vein, seq: bigint): boolean {
+  return deviceSeq >= cold.newestSeq || seq <= deviceSeq;
 }
 
 /** Turns a vein to its oldest generation that has pages of its type, at the newest to the newest proven. Answers the pages there. */

@@ -12,6 +12,9 @@ export interface GlobalFile {
   readonly apply?: (engine: Engine, text: string, context: WriteContext) => void | Promise<void>;
 }
 
+/** The largest block the kernel keeps is of this order (MAX_PAGE_ORDER, but on a few machines with large pages). */
+const largestOrder = 10;
+
 /** The files of /sys/kernel/mm/coldpgs (reference: coldpgs, section 2). Values are parsed as they are: no blanks are stripped. */
 export const globalFiles: readonly GlobalFile[] = [
   { name: 'version', mode: 0o400, render: (_engine, dialect) => hex(dialect.version) },
@@ -53,8 +56,19 @@ export const globalFiles: readonly GlobalFile[] = [
     name: 'threshold_nonrot',
     mode: 0o600,
     render: ({ global }) => decimal(global.nonrotAgePeriods),
-    apply: ({ global }, text) =>
-      void (global.nonrotAgePeriods = number('threshold_nonrot', text, 10, 0, BigInt(maxAgePeriods))),
+    apply: (engine, text) => engine.noteNonrot(number('threshold_nonrot', text, 10, 0, BigInt(maxAgePeriods))),
+  },
+  {
+    name: 'compact',
+    mode: 0o600,
+    render: ({ compactions }) =>
+      [...compactions.freeBlocks()].map(([node, blocks]) => `node ${node}: ${blocks.join(' ')}\n`).join(''),
+    apply: async ({ compactions }, text, { signal }) => {
+      if (/^now\n?$/.test(text)) return compactions.all(signal);
+      const order = parseUnsigned(text, 10, BigInt(largestOrder));
+      if (order === undefined) throw refuse('coldpgs/compact', text, `now, or an order from 0 to ${largestOrder}`);
+      await compactions.untilFree(Number(order), signal);
+    },
   },
   {
     name: 'swapin',

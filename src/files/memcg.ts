@@ -98,7 +98,7 @@ async function reclaimWhenComplete(
   { signal }: WriteContext,
 ): Promise<void> {
   const { agePeriods, size } = engine.controls.of(memcg);
-  if (agePeriods === 0 || size === 0n) return;
+  if (size === 0n || (agePeriods === 0 && !engine.needsNoThreshold(memcg))) return;
   engine.controls.set(memcg, { agePeriods: 0, size: 0n });
   await engine.reclaimMemcg(memcg, agePeriods, Number(size) * dialect.sizeUnitBytes(pageBytes), signal);
 }

@@ -60,6 +60,7 @@ function watchingText(engine: Engine): string {
     tracker,
     read_witness: readWitness ?? 'none: page cache used through read(2) only may look idle',
     scan_stretch: stretch.toFixed(2),
+    processes_left_mlocked: engine.mlocked.processesLeftAlone,
     scan_cpu_percent_used: usedPercent === undefined ? 'not known yet' : usedPercent.toFixed(2),
   });
 }

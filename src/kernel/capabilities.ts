@@ -1,3 +1,5 @@
+import type { ZswapState } from './zswap.js';
+
 /** What this machine can do, found once at start. Each field is something a user may have to know. */
 export interface Capabilities {
   readonly kernelRelease: string;
@@ -12,7 +14,7 @@ export interface Capabilities {
   readonly anonOnlyEviction: boolean;
   readonly memoryReclaim: boolean;
   readonly swapBytes: number;
-  readonly zswap: 'absent' | 'off' | 'on';
+  readonly zswap: ZswapState;
   readonly psi: boolean;
   readonly nodes: readonly number[];
 }

@@ -9,7 +9,7 @@ export interface FreeMemory {
 /** How a compaction ended: by itself, killed on request, or refused by the kernel (with its exit code). */
 export type CompactionEnd = 'done' | 'killed' | 'refused';
 
-/** One compaction of the whole machine, under way. */
+/** One compaction under way. */
 export interface CompactionRun {
   /** Resolves when it has ended; never rejects. */
   readonly ended: Promise<CompactionEnd>;
@@ -17,13 +17,15 @@ export interface CompactionRun {
   kill(): void;
 }
 
-/** Compaction (/proc/sys/vm/compact_memory): synchronous for whoever asks, so it is asked for by a process of its own. */
+/** Compaction (/proc/sys/vm/compact_memory, and compact of a node): synchronous for whoever asks, so it is asked for by a process of its own. */
 export interface CompactionInterface {
   /** Starts what compactions are started by. To be called before anything is opened that a child must not inherit (/dev/fuse). */
   prepare(): void;
   /** Ends what `prepare` started. */
   close(): void;
   freeMemory(): Promise<FreeMemory>;
-  /** Starts a compaction. Throws KERNEL_REFUSED when it cannot be started. */
-  start(): CompactionRun;
+  /** Free blocks by node and order, at once. Throws KERNEL_REFUSED. */
+  freeBlocksByNode(): ReadonlyMap<number, readonly number[]>;
+  /** Starts a compaction, of one node or of the whole machine. Throws KERNEL_REFUSED when it cannot be started. */
+  start(node?: number): CompactionRun;
 }

@@ -12,11 +12,15 @@ import type { CgroupFiles } from './cgroup-files.js';
 import type { CompactionInterface } from './compaction.js';
 import type { DamonPlan, DamonStat } from './damon.js';
 import type { LruGenMemcg, Swappiness } from './lru-gen.js';
+import type { MemoryReclaimInterface } from './memory-reclaim.js';
 import type { MemoryStat } from './memory-stat.js';
+import type { MlockInterface } from './mlock.js';
 import type { PressureTotals } from './psi.js';
 import type { SwapDevice } from './swaps.js';
 import type { PageFrames } from './page-frames.js';
 import type { AddressRange } from './pagemap.js';
+import type { SlabInterface } from './slab.js';
+import type { ZswapInterface } from './zswap.js';
 
 /** One live memcg. `inode` is the identity: the kernel does not give it again before a reboot. */
 export interface Memcg {
@@ -167,8 +171,12 @@ export interface Kernel {
   readonly memcgs: MemcgInterface;
   readonly lruGen: LruGenInterface;
   readonly memory: MemoryInterface;
+  readonly memoryReclaim: MemoryReclaimInterface;
   readonly swap: SwapInterface;
+  readonly zswap: ZswapInterface;
+  readonly slab: SlabInterface;
   readonly processes: ProcessInterface;
+  readonly mlock: MlockInterface;
   readonly settings: SettingInterface;
   readonly pressure: PressureInterface;
   readonly compaction: CompactionInterface;

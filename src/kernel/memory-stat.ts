@@ -23,6 +23,8 @@ export interface MemoryStat {
   readonly stealPages: number | undefined;
   readonly zswapOutPages: number | undefined;
   readonly zswapInPages: number | undefined;
+  /** From zswap to a swap device (6.8+). */
+  readonly zswapWrittenBackPages: number | undefined;
   /** Whether the descendants are counted in. */
   readonly includesDescendants: boolean;
 }
@@ -48,6 +50,7 @@ export function parseMemoryStatV2(text: string): MemoryStat {
     stealPages: direct === undefined ? undefined : direct + proactive,
     zswapOutPages: counters.get('zswpout'),
     zswapInPages: counters.get('zswpin'),
+    zswapWrittenBackPages: counters.get('zswpwb'),
     includesDescendants: true,
   };
 }
@@ -73,6 +76,7 @@ export function parseMemoryStatV1(text: string, scope: 'own' | 'tree' = 'own'): 
     stealPages: undefined,
     zswapOutPages: undefined,
     zswapInPages: undefined,
+    zswapWrittenBackPages: undefined,
     includesDescendants: scope === 'tree',
   };
 }

@@ -30,6 +30,13 @@ export function swappedRangesIn(entries: Buffer, startAddress: number, pageBytes
   return ranges;
 }
 
+/** How many of the pages that pagemap entries describe are in memory. */
+export function presentPagesIn(entries: Buffer): number {
+  let pages = 0;
+  for (let at = 4; at < entries.length; at += PAGEMAP_ENTRY_BYTES) if (entries.readInt32LE(at) & PRESENT) pages++;
+  return pages;
+}
+
 function isSwapped(entries: Buffer, index: number): boolean {
   const upperHalf = entries.readInt32LE(index * PAGEMAP_ENTRY_BYTES + 4);
   return (upperHalf & SWAPPED) !== 0 && (upperHalf & PRESENT) === 0;

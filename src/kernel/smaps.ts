@@ -57,6 +57,17 @@ function wanted(mapping: OpenMapping | undefined): AddressRange[] {
   return mapping?.range !== undefined && mapping.swapped && !mapping.untouchable ? [mapping.range] : [];
 }
 
+/** The range of a line that begins a mapping; undefined for any other. */
+export function mappingRange(line: string): AddressRange | undefined {
+  const header = HEADER.exec(line);
+  return header === null ? undefined : rangeOf(header);
+}
+
+/** Whether a line begins the mapping of a file, whose pages are page cache. */
+export function isPageCache(line: string): boolean {
+  return FILE_MAPPING.test(line);
+}
+
 /** The range of a header line, or undefined for one that cannot be read: [vsyscall] lies above 2^53, where numbers are not exact. */
 function rangeOf([, start = '', end = '']: RegExpExecArray): AddressRange | undefined {
   const range = { start: parseInt(start, 16), end: parseInt(end, 16) };

@@ -80,6 +80,17 @@ export class Tree {
     };
   }
 
+  /** Whether its path leads to this very node: among what comes and goes it may have gone, and another have taken its place. */
+  isCurrent({ node, path, changing }: Located): boolean {
+    if (!changing) return true;
+    try {
+      return this.find(path).node.identity === node.identity;
+    } catch (failure) {
+      if (failure instanceof ColdpgsError && failure.code === 'NO_SUCH_FILE') return false;
+      throw failure;
+    }
+  }
+
   /** The names in a directory, without "." and "..". Throws NO_SUCH_FILE: ENOENT when it has gone, ENOTDIR when it is none. */
   names(directory: Located): string[] {
     return directoryOf(directory).names();

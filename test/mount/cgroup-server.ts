@@ -4,7 +4,8 @@
  */
 import { fileURLToPath } from 'node:url';
 import { cgroupLayouts } from '../../src/compat/layouts.js';
-import { defaultEngineSettings, Engine } from '../../src/engine/engine.js';
+import { Engine } from '../../src/engine/engine.js';
+import { defaultEngineSettings } from '../../src/engine/engine-settings.js';
 import { dialects } from '../../src/files/dialect.js';
 import { kidledDialects } from '../../src/files/kidled-dialect.js';
 import { buildTree, memcgFilesBeside } from '../../src/files/layout.js';

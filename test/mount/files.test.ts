@@ -49,7 +49,7 @@ void t.test('the files on a machine where nothing is proven cold yet', { skip },
   await t.test('names, permissions and owner are the module’s', async (t) => {
     t.equal(
       await daemon.says(`cd ${globalFolder}; stat -c '%a %u:%g %n' *`),
-      ['batch', 'flags', 'hierarchy', 'mode', 'swapin', 'threshold', 'threshold_nonrot']
+      ['batch', 'compact', 'flags', 'hierarchy', 'mode', 'swapin', 'threshold', 'threshold_nonrot']
         .map((name) => `600 0:0 ${name}\n`)
         .join('') + '400 0:0 version\n',
     );

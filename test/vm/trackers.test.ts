@@ -20,9 +20,6 @@ const kdamonds = '/sys/kernel/mm/damon/admin/kdamonds/nr_kdamonds';
 const hasIdlePages = existsSync('/sys/kernel/mm/page_idle/bitmap');
 const hasDamon = existsSync(kdamonds) && kernelIsAtLeast(6, 14);
 
-/** What watching may cost here: an emulated CPU is some thirty times slower. */
-const patientBudget = ['--scan-cpu-percent', '60'];
-
 /** MiB of anonymous memory by column of the memcg's own histogram. */
 async function ages(daemon: Daemon, memcg: Memcg): Promise<number[]> {
   const text = await cat(`${daemon.mountPoint}/sys/fs/cgroup${memcg.path}/memory.idle_page_stats`);
@@ -48,7 +45,7 @@ function showsAges(
 
     before(async () => {
       if (tracker === 'damon' && existsSync(damonStat)) writeFileSync(damonStat, 'N');
-      daemon = await Daemon.start({ periodMs, options: ['--tracker', tracker, ...patientBudget] });
+      daemon = await Daemon.start({ periodMs, options: ['--tracker', tracker] });
       hot = await start('hot', 500);
       cold = await start('cold', 0);
     });
@@ -110,7 +107,7 @@ void it('page cache that is used through read(2) stays young beside some that is
   const files = [1, 2].map((number) => `/var/tmp/tracker-${process.pid}-${number}`);
   for (const file of files) writeFileSync(file, Buffer.alloc(setMib * mib, 7));
   writeFileSync('/proc/sys/vm/drop_caches', '3');
-  const daemon = await Daemon.start({ periodMs, options: patientBudget });
+  const daemon = await Daemon.start({ periodMs });
   const workloads: Workload[] = [];
   try {
     workloads.push(await Workload.start(memcgs[0], `read:${setMib}:500:${files[0]}`));

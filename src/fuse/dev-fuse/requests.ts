@@ -1,4 +1,4 @@
-import type { StatusChange } from '../../passed.js';
+import type { Caller, StatusChange } from '../../passed.js';
 import {
   FATTR_ATIME,
   FATTR_GID,
@@ -70,6 +70,17 @@ export class Malformed extends Error {
 /** A request's number for tables: the same for a request and its repetition after FUSE_NOTIFY_RESEND. Exact up to 2^53. */
 export function uniqueOf(low: number, high: number): number {
   return (high & ~FUSE_UNIQUE_RESEND_HIGH) * 2 ** 32 + low;
+}
+
+/** Enough of a header to answer a request that an earlier process had read. */
+export function headerOf(unique: number): Header {
+  const uniqueHigh = Math.floor(unique / 2 ** 32);
+  return { opcode: 0, uniqueLow: unique % 2 ** 32, uniqueHigh, nodeId: 0, uid: 0, gid: 0, pid: 0 };
+}
+
+/** Who asks. */
+export function callerOf({ uid, gid, pid }: Header): Caller {
+  return { uid, gid, threadId: pid };
 }
 
 /** Whether the kernel sent it before, to a daemon that died. */

@@ -1,34 +1,35 @@
 import { constants } from 'node:os';
 import { ColdpgsError, sentenceOf } from '../../errors.js';
 import type { Log } from '../../log.js';
-import { type Operation, shown } from '../../tree/outcomes.js';
-import type { Caller } from '../../passed.js';
+import type { Operation } from '../../tree/outcomes.js';
 import { type Located, shapeIsOurs, type Tree } from '../../tree/tree.js';
-import { type Continuity, noContinuity, type WriteOutcome } from './continuity.js';
+import { type Continuity, noContinuity } from './continuity.js';
 import { Directories } from './directories.js';
 import { Nodes } from './nodes.js';
-import { isAskedToStop } from './pending-signals.js';
 import { Pollers, pollEvents } from './pollers.js';
 import * as protocol from './protocol.js';
 import { type Entry, ReplyBuffer } from './replies.js';
 import {
+  callerOf,
   decodeHeader,
   decodeRequest,
   type FileHandle,
   type Header,
-  isResent,
+  headerOf,
   Malformed,
   type Request,
   uniqueOf,
 } from './requests.js';
+import { WriteRequests } from './write-requests.js';
 
-const { EAGAIN, EINTR, EIO, ENOSYS, EPROTO } = constants.errno;
+const { EIO, ENOSYS, EPROTO } = constants.errno;
 
 /** The longest write that arrives whole. What a control file refuses is shorter, so a longer write(2) fails with its first part. */
 const MOST_WRITE_BYTES = 8192;
 
-/** Milliseconds between looks at the signals of a writer that has got some, but none that asks it to stop. */
-const SIGNAL_LOOK_MS = 100;
+/** open(2). */
+const O_ACCMODE = 3;
+const O_RDONLY = 0;
 
 /** Milliseconds for which the kernel may answer from its memory: of what stays, and of memcgs, which come and go. What is new shows at once. */
 const FIXED_VALID_MS = 1000;
@@ -67,7 +68,7 @@ export class Session {
   readonly #nodes: Nodes;
   readonly #directories: Directories;
   readonly #pollers: Pollers;
-  readonly #writes = new Map<number, { readonly interrupt: AbortController; readonly threadId: number }>();
+  readonly #writes: WriteRequests;
   readonly #toldOf = new Set<number>();
   #answered = 0;
   /** Whether the kernel sends requests again that a process took along when it died. */
@@ -82,6 +83,15 @@ export class Session {
     const wake = (kernelHandle: number): void =>
       void options.send(this.#replies.pollWakeup(protocol.FUSE_NOTIFY_POLL, kernelHandle));
     this.#pollers = new Pollers(wake, this.#continuity);
+    this.#writes = new WriteRequests({
+      tree: this.#tree,
+      continuity: this.#continuity,
+      handleOf: (header, handle, flags) => this.#handleOf(header, handle, flags),
+      pathOf: (header) => this.#pathOf(header),
+      canResend: () => this.#canResend,
+      answer: (header, errno) => this.#status(header, errno),
+      answerWritten: (header, count) => this.#send(header, this.#replies.written(header, count)),
+    });
   }
 
   gauges(): Record<string, number> {
@@ -104,7 +114,7 @@ export class Session {
     const { inheritedTaken, inheritedWrites } = this.#continuity;
     if (inheritedTaken !== undefined && !inheritedWrites.has(inheritedTaken))
       this.#status(headerOf(inheritedTaken), EIO);
-    for (const [unique, outcome] of inheritedWrites) this.#answerWrite(headerOf(unique), outcome);
+    this.#writes.answerInherited();
     return false;
   }
 
@@ -140,7 +150,7 @@ export class Session {
       case 'lookup':
         return this.#attempt(header, 'stat', () => this.#lookup(header, request.name));
       case 'write':
-        return this.#write(header, request);
+        return this.#writes.begin(header, request);
       case 'forget':
         for (const { id, lookups } of request.nodes) this.#nodes.forget(id, lookups);
         return;
@@ -166,8 +176,8 @@ export class Session {
           return this.#replies.polled(header, this.#poll(handle, request.kernelHandle, request.wake));
         });
       case 'interrupt':
-        // Only writes can still be under way; of those that have ended the kernel knows by now.
-        return this.#interrupt(header, request.of);
+        // Only writes can still be under way.
+        return this.#writes.interrupt(header, request.of);
       case 'statfs':
         return this.#send(header, this.#replies.statfs(header));
       case 'setattr':
@@ -273,9 +283,20 @@ export class Session {
     return { nodeId: this.#nodes.idOf(located, attributes), attributes, validMs };
   }
 
+  /** What the kernel remembers of a path may be of a memcg that is gone, whose place another has taken: ESTALE has it look the path up again. */
   #open(header: Header, flags: number): Uint8Array {
-    const low = this.#tree.openAt(this.#nodes.at(header.nodeId), flags, callerOf(header));
+    const located = this.#nodes.at(header.nodeId);
+    if ((flags & O_ACCMODE) !== O_RDONLY && !this.#tree.isCurrent(located)) throw stale();
+    const low = this.#openedIfThere(() => this.#tree.openAt(located, flags, callerOf(header)));
     return this.#replies.opened(header, { low, high: this.#tree.textBytes(low) }, true);
+  }
+
+  #openedIfThere(open: () => number): number {
+    try {
+      return open();
+    } catch (failure) {
+      throw failure instanceof ColdpgsError && failure.code === 'MEMCG_GONE' ? stale() : failure;
+    }
   }
 
   #read(header: Header, request: Extract<Request, { op: 'read' }>): Uint8Array {
@@ -294,62 +315,6 @@ export class Session {
     if (this.#continuity.incarnation > 0 && !this.#tree.isOpen(low))
       this.#tree.adopt(low, this.#nodes.at(header.nodeId), flags, high, callerOf(header));
     return low;
-  }
-
-  #write(header: Header, { low, high, bytes, flags }: Extract<Request, { op: 'write' }>): void {
-    const unique = uniqueOf(header.uniqueLow, header.uniqueHigh);
-    const outcome = isResent(header) ? this.#continuity.inheritedWrites.get(unique) : undefined;
-    if (outcome !== undefined) return this.#answerWrite(header, outcome);
-    if (!this.#canResend) this.#continuity.waiting(unique);
-    const { uid, gid, pid } = header;
-    const writer = { uid, gid, pid, text: shown(bytes) };
-    const path = this.#pathOf(header);
-    const interrupt = new AbortController();
-    this.#writes.set(unique, { interrupt, threadId: pid });
-    const ended = (outcome: WriteOutcome): void => {
-      this.#writes.delete(unique);
-      this.#continuity.ended(unique, outcome);
-      this.#answerWrite(header, outcome);
-    };
-    const begun = (): void => this.#continuity.begun(unique);
-    const caller = callerOf(header);
-    this.#writeTo(header, { low, high }, flags, bytes, { signal: interrupt.signal, begun, caller }).then(
-      (count) => {
-        this.#tree.outcomes.wrote(path, writer);
-        ended({ count });
-      },
-      (thrown: unknown) => ended({ errno: this.#tree.outcomes.failed('write', path, thrown, writer) }),
-    );
-  }
-
-  async #writeTo(
-    header: Header,
-    handle: FileHandle,
-    flags: number,
-    bytes: Uint8Array,
-    options: object,
-  ): Promise<number> {
-    return this.#tree.write(this.#handleOf(header, handle, flags), bytes, options);
-  }
-
-  /** The kernel tells of the first signal of a writer only, whatever it is, unless it is asked to tell again. */
-  #interrupt(header: Header, unique: number): void {
-    const write = this.#writes.get(unique);
-    if (write === undefined) return;
-    if (isAskedToStop(write.threadId)) return write.interrupt.abort();
-    const askAgain = (): void => {
-      if (this.#writes.has(unique)) this.#status(header, EAGAIN);
-    };
-    setTimeout(askAgain, SIGNAL_LOOK_MS).unref();
-  }
-
-  /** A write whose effect was cut off by the end of an earlier process ends like one that was interrupted: what is done is counted. */
-  #answerWrite(header: Header, outcome: WriteOutcome): void {
-    if (outcome === 'begun') this.#status(header, EINTR);
-    else if (outcome === 'waiting') this.#status(header, EIO);
-    else if ('errno' in outcome) this.#status(header, outcome.errno);
-    else this.#send(header, this.#replies.written(header, outcome.count));
-    this.#continuity.answered(uniqueOf(header.uniqueLow, header.uniqueHigh));
   }
 
   #list(
@@ -406,14 +371,8 @@ function expectsReply({ opcode }: Header): boolean {
   return opcode !== FUSE_FORGET && opcode !== FUSE_BATCH_FORGET && opcode !== FUSE_INTERRUPT;
 }
 
-/** Enough of a header to answer a request that an earlier process had read. */
-function headerOf(unique: number): Header {
-  const uniqueHigh = Math.floor(unique / 2 ** 32);
-  return { opcode: 0, uniqueLow: unique % 2 ** 32, uniqueHigh, nodeId: 0, uid: 0, gid: 0, pid: 0 };
-}
-
-function callerOf({ uid, gid, pid }: Header): Caller {
-  return { uid, gid, threadId: pid };
+function stale(): ColdpgsError {
+  return new ColdpgsError('MEMCG_GONE', 'ESTALE', 'The memcg was removed.');
 }
 
 function refuse(errno: 'EPERM' | 'EACCES'): never {

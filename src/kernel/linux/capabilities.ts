@@ -4,6 +4,7 @@ import type { Capabilities } from '../capabilities.js';
 import { isAtLeast, type KernelRelease } from '../kernel-release.js';
 import { parseNodeList } from '../node-list.js';
 import { parseSwaps } from '../swaps.js';
+import { parseZswapState } from '../zswap.js';
 import { openFile, readText, readTextIfThere } from './kernel-file.js';
 import type { MemcgFiles } from './memcg-files.js';
 import type { MemoryHierarchy } from './memory-hierarchy.js';
@@ -28,7 +29,7 @@ export async function findCapabilities(
     anonOnlyEviction: hasAnonOnlyEviction(release),
     memoryReclaim: files.find('/', cgroupFileV2.reclaim) !== undefined,
     swapBytes: devices.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-    zswap: await findZswap(paths),
+    zswap: parseZswapState(await readTextIfThere(paths.zswapEnabled)),
     psi: await isReadable(paths.memoryPressure),
     nodes: parseNodeList((await readTextIfThere(paths.nodesWithMemory)) ?? '0'),
   };
@@ -50,12 +51,6 @@ async function findLruGen(paths: KernelPaths): Promise<Capabilities['lruGen']> {
   } catch (error) {
     return systemErrno(error) === 'ENOENT' ? 'no-debugfs' : 'locked';
   }
-}
-
-async function findZswap(paths: KernelPaths): Promise<Capabilities['zswap']> {
-  const enabled = await readTextIfThere(paths.zswapEnabled);
-  if (enabled === undefined) return 'absent';
-  return enabled.trim() === 'Y' ? 'on' : 'off';
 }
 
 async function isReadable(file: string): Promise<boolean> {

@@ -1,15 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { CompactionEnd, CompactionInterface, CompactionRun, FreeMemory } from '../compaction.js';
-import { parseFreeBlocks } from '../buddyinfo.js';
+import { parseFreeBlocks, parseFreeBlocksByNode } from '../buddyinfo.js';
 import { parseFreeBytes } from '../meminfo.js';
 import { parseMovablePages } from '../pagetypeinfo.js';
-import { readText } from './kernel-file.js';
+import { readText, readTextSync } from './kernel-file.js';
 import type { KernelPaths } from './paths.js';
 import { kernelRefused } from './refusal.js';
 
 /**
- * Starts a process for each line it reads, which asks for a compaction, and prints its exit status; SIGUSR1 kills the process. A shell of its own,
+ * Starts a process for each line it reads, which asks for a compaction by writing to the file of that name, and prints its exit status; SIGUSR1 kills the process. A shell of its own,
  * started before the mount: a child of the daemon itself would inherit /dev/fuse. It alone kills, because only the parent knows that a process id
  * still is its child's.
  */
@@ -24,7 +25,7 @@ while :; do
     [ -n "$signalled" ] && continue
     exit
   fi
-  sh -c 'echo 1 > "$1"' sh "$1" 2> /dev/null &
+  sh -c 'echo 1 > "$1"' sh "$line" 2> /dev/null &
   child=$!
   while :; do
     wait "$child"
@@ -41,10 +42,12 @@ export class LinuxCompaction implements CompactionInterface {
   #killed = false;
   #onEnd: ((end: CompactionEnd) => void) | undefined;
 
-  constructor(private readonly paths: Pick<KernelPaths, 'meminfo' | 'pageTypes' | 'freeBlocks' | 'compactMemory'>) {}
+  constructor(
+    private readonly paths: Pick<KernelPaths, 'meminfo' | 'pageTypes' | 'freeBlocks' | 'compactMemory' | 'compactNode'>,
+  ) {}
 
   prepare(): void {
-    const starter = spawn('/bin/sh', ['-c', script, 'coldpgs-compaction', this.paths.compactMemory], {
+    const starter = spawn('/bin/sh', ['-c', script, 'coldpgs-compaction'], {
       detached: true,
       stdio: ['pipe', 'pipe', 'ignore'],
       env: { LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
@@ -76,7 +79,15 @@ export class LinuxCompaction implements CompactionInterface {
     };
   }
 
-  start(): CompactionRun {
+  freeBlocksByNode(): ReadonlyMap<number, readonly number[]> {
+    try {
+      return parseFreeBlocksByNode(readTextSync(this.paths.freeBlocks));
+    } catch (error) {
+      throw kernelRefused(`Cannot read ${this.paths.freeBlocks}.`, error);
+    }
+  }
+
+  start(node?: number): CompactionRun {
     const starter = this.#starter;
     if (!starter?.stdin || this.#onEnd)
       throw kernelRefused(
@@ -87,13 +98,19 @@ export class LinuxCompaction implements CompactionInterface {
       this.#onEnd = resolve;
     });
     this.#killed = false;
-    starter.stdin.write('compact\n');
+    starter.stdin.write(`${this.#fileOf(node)}\n`);
     const kill = (): void => {
       if (!this.#onEnd) return;
       this.#killed = true;
       starter.kill('SIGUSR1');
     };
     return { ended, kill };
+  }
+
+  /** Kernels for machines without nodes have no file for the one that is there. */
+  #fileOf(node: number | undefined): string {
+    const { compactMemory, compactNode } = this.paths;
+    return node !== undefined && existsSync(compactNode(node)) ? compactNode(node) : compactMemory;
   }
 
   #end(end: CompactionEnd): void {

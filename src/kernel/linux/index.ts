@@ -13,13 +13,17 @@ import { LinuxCompaction } from './compaction.js';
 import { LinuxLruGen } from './lru-gen.js';
 import { MemcgFiles } from './memcg-files.js';
 import { LinuxMemcgs } from './memcgs.js';
+import { LinuxMemoryReclaim } from './memory-reclaim.js';
 import { MemoryV1, MemoryV2 } from './memory.js';
 import { findMemoryHierarchy, pathInMount } from './memory-hierarchy.js';
+import { LinuxMlock } from './mlock.js';
 import { readPageBytes } from './page-size.js';
 import { kernelPaths, type KernelRoots } from './paths.js';
 import { findPressure } from './psi.js';
 import { LinuxProcesses } from './processes.js';
 import { LinuxSettings } from './settings.js';
+import { LinuxSlab } from './slab.js';
+import { LinuxZswap } from './zswap.js';
 
 /**
  * The kernel of this machine. `roots` puts fixture trees in the place of its file systems; the cgroup mount is the one that
@@ -39,6 +43,7 @@ export function createLinuxKernel(roots: Partial<KernelRoots> = {}): Kernel {
     pieces: () => readPieces(paths.lruGen),
     write: (commands: string) => writeText(paths.lruGen, commands),
   };
+  const memory = hierarchy.version === 2 ? new MemoryV2(files, paths) : new MemoryV1(files, paths);
   return {
     kind: 'linux',
     pageBytes,
@@ -48,9 +53,13 @@ export function createLinuxKernel(roots: Partial<KernelRoots> = {}): Kernel {
       anonOnlyEviction: hasAnonOnlyEviction(release),
       pathOf: (kernelPath) => pathInMount(hierarchy, kernelPath),
     }),
-    memory: hierarchy.version === 2 ? new MemoryV2(files, paths) : new MemoryV1(files, paths),
+    memory,
+    memoryReclaim: new LinuxMemoryReclaim(files, release),
     swap: { devices: async () => parseSwaps(await readText(paths.swaps)) },
+    zswap: new LinuxZswap(paths),
+    slab: new LinuxSlab(paths, memory, hierarchy.version),
     processes: new LinuxProcesses(paths, pageBytes),
+    mlock: new LinuxMlock(paths, pageBytes),
     settings: new LinuxSettings(files),
     pressure: findPressure(paths, hierarchy),
     compaction: new LinuxCompaction(paths),

@@ -15,15 +15,15 @@ export interface Fragmentation {
   endsWhenKilled: boolean;
 }
 
-/** Compaction of the simulated machine. */
+/** Compaction of the simulated machine, whose free memory is all on node 0. */
 export class SimulatedCompaction implements CompactionInterface {
   readonly fragmentation: Fragmentation = {
     blocks: Array.from({ length: ORDERS }, (_, order) => (order === ORDERS - 1 ? 64 : 0)),
     compactionMs: 2000,
     endsWhenKilled: true,
   };
-  /** Compactions started so far. */
-  starts = 0;
+  /** Compactions started so far: the node, or undefined for all. */
+  readonly started: (number | undefined)[] = [];
 
   constructor(
     private readonly clock: Clock,
@@ -42,9 +42,13 @@ export class SimulatedCompaction implements CompactionInterface {
     return { freeBytes: pages * PAGE_BYTES, movablePagesByOrder, blocksByOrder: [...blocks] };
   }
 
-  start(): CompactionRun {
+  freeBlocksByNode(): ReadonlyMap<number, readonly number[]> {
+    return new Map([[0, [...this.fragmentation.blocks]]]);
+  }
+
+  start(node?: number): CompactionRun {
     this.faults.meet('compact');
-    this.starts++;
+    this.started.push(node);
     const killed = new AbortController();
     const ended = (async (): Promise<CompactionEnd> => {
       await this.clock.sleep(this.fragmentation.compactionMs, killed.signal);

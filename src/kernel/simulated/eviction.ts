@@ -62,7 +62,7 @@ export class Eviction {
 
   #candidates(type: PageType): Portion[] {
     return [...this.memcg.sets]
-      .filter(({ nature }) => nature.type === type && nature.node === this.node && !nature.mlocked)
+      .filter(({ nature, mlocked }) => nature.type === type && nature.node === this.node && !mlocked)
       .flatMap((set) =>
         set.runs.flatMap(({ first, pages, place }) => (place.kind === 'memory' ? [{ set, first, pages, place }] : [])),
       );
@@ -115,10 +115,26 @@ export class Eviction {
   }
 
   #store(set: PageSet, first: number, pages: number, slot: SimulatedSwapDevice): void {
-    const compressed =
-      this.world.zswapEnabled && [...this.memcg.toRoot()].every(({ limits }) => limits['memory.zswap.max'] > 0);
-    if (compressed) this.memcg.events.zswapOutPages += pages;
-    set.move(first, pages, { kind: 'swap', slot, compressed });
+    const mayCompress = [...this.memcg.toRoot()].every(({ limits }) => limits['memory.zswap.max'] > 0);
+    const inZswap = !this.world.zswapEnabled ? 0 : mayCompress ? pages : this.#writeBack(pages);
+    this.memcg.events.zswapOutPages += inZswap;
+    set.move(first, inZswap, { kind: 'swap', slot, compressed: true });
+    set.move(first + inZswap, pages - inZswap, { kind: 'swap', slot, compressed: false });
+  }
+
+  /** Makes room in zswap by writing pages of the memcg that are there to the device. Answers for how many. */
+  #writeBack(wanted: number): number {
+    let left = this.world.behaviour.zswapMakesRoom ? wanted : 0;
+    for (const set of this.memcg.sets)
+      for (const { first, pages, place } of [...set.runs]) {
+        if (place.kind !== 'swap' || !place.compressed) continue;
+        const written = Math.min(left, pages);
+        set.move(first, written, { ...place, compressed: false });
+        left -= written;
+      }
+    const writtenPages = this.world.behaviour.zswapMakesRoom ? wanted - left : 0;
+    this.memcg.events.zswapWrittenBackPages += writtenPages;
+    return writtenPages;
   }
 }
 

@@ -7,6 +7,8 @@ export type Faulty =
   | 'pressure'
   | 'freeMemory'
   | 'compact'
+  | 'slab'
+  | 'reclaim'
   | 'devices'
   | 'swappedRanges'
   | 'populate'

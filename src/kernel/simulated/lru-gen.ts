@@ -114,7 +114,7 @@ function listing(memcg: SimulatedMemcg, nowMs: number): LruGenMemcg {
 function pagesIn(memcg: SimulatedMemcg, node: number, type: PageType, seq: bigint): number {
   let pages = 0;
   for (const set of memcg.sets)
-    if (set.nature.node === node && set.nature.type === type && !set.nature.mlocked)
+    if (set.nature.node === node && set.nature.type === type && !set.mlocked)
       pages += set.count((place) => place.kind === 'memory' && place.seq === seq);
   return pages;
 }

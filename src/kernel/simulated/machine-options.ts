@@ -12,6 +12,8 @@ export interface MachineOptions {
   /** One swap device for each size, the first with the highest priority. None when absent. */
   readonly swapBytes?: number | readonly number[];
   readonly zswap?: boolean;
+  /** Whether the slab of single memcgs can be freed; false when absent. */
+  readonly shrinkerDebug?: boolean;
   /** See Arrival; false when absent. */
   readonly newCacheIsOld?: boolean;
   readonly cgroupVersion?: 1 | 2;

@@ -6,13 +6,17 @@ import { Faults, type Faulty } from './faults.js';
 import { SimulatedLruGen, type LruGenHooks } from './lru-gen.js';
 import type { SimulatedMemcg } from './memcg.js';
 import { SimulatedMemcgs } from './memcgs.js';
+import { SimulatedMemoryReclaim } from './memory-reclaim.js';
 import { SimulatedMemory, SimulatedSwap } from './memory.js';
 import { noDamon, noIdlePages } from './no-such-interface.js';
+import { SimulatedMlock } from './mlock.js';
 import { SimulatedPageFrames } from './page-frames.js';
 import { PageSet, type PageSetNature } from './page-set.js';
 import { SimulatedPressure } from './psi.js';
 import { SimulatedProcesses } from './processes.js';
 import { SimulatedSettings } from './settings.js';
+import { SimulatedSlab } from './slab.js';
+import { SimulatedZswap } from './zswap.js';
 import { capabilitiesOf, worldOf, type MachineOptions } from './machine-options.js';
 import { pagesOf, type AnonOptions, type FileOptions, type Size, type Use } from './set-options.js';
 import type { World } from './world.js';
@@ -27,6 +31,7 @@ export class SimulatedMachine {
   readonly kernel: Kernel;
   readonly hooks: LruGenHooks = {};
   readonly settings: SimulatedSettings;
+  readonly mlock: SimulatedMlock;
   readonly #world: World;
   readonly #faults = new Faults();
   readonly #compaction: SimulatedCompaction;
@@ -38,6 +43,7 @@ export class SimulatedMachine {
     const world = worldOf(options);
     const capabilities = capabilitiesOf(options, world);
     this.#world = world;
+    this.mlock = new SimulatedMlock(world);
     this.settings = new SimulatedSettings(world, this.#faults, cgroupVersion, capabilities.cgroupRoot);
     this.#compaction = new SimulatedCompaction(options.clock, this.#faults);
     const vmSwappiness = (): number => Number(this.settings.text('/proc/sys/vm/swappiness'));
@@ -48,8 +54,12 @@ export class SimulatedMachine {
       memcgs: new SimulatedMemcgs(world, own, cgroupVersion),
       lruGen: new SimulatedLruGen(world, this.#faults, this.hooks, options.evictionMsPerMib ?? 0),
       memory: new SimulatedMemory(world, this.#faults, cgroupVersion, vmSwappiness),
+      memoryReclaim: new SimulatedMemoryReclaim(world, this.#faults, cgroupVersion),
       swap: new SimulatedSwap(world, this.#faults),
+      zswap: new SimulatedZswap(world),
+      slab: new SimulatedSlab(world, this.#faults, options.shrinkerDebug ?? false),
       processes: new SimulatedProcesses(world, this.#faults, options.populateMsPerMib ?? 0),
+      mlock: this.mlock,
       settings: this.settings,
       pressure: new SimulatedPressure(world, this.#faults, options.pressureScope ?? 'memcg'),
       compaction: this.#compaction,
@@ -151,7 +161,12 @@ export class SimulatedMachine {
 
   /** Compactions started so far. */
   get compactions(): number {
-    return this.#compaction.starts;
+    return this.#compaction.started.length;
+  }
+
+  /** Their nodes; undefined for all. */
+  get compactedNodes(): readonly (number | undefined)[] {
+    return this.#compaction.started;
   }
 
   /** Lets the tasks of a memcg run for a moment without using any of its pages. */
@@ -195,13 +210,13 @@ export class SimulatedMachine {
     const nowMs = this.#world.settle();
     const memcg = this.#made(path);
     const { node = 0, mlocked = false, missedByWalk = 0, generationsDown } = use;
-    const nature = { ...kind, node, mlocked, missedByWalk, pages: pagesOf(use) };
+    const nature = { ...kind, node, missedByWalk, pages: pagesOf(use) };
     const generations = memcg.on(node);
     const seq =
       generationsDown === undefined
         ? arrivalSeq(this.#world, nature, generations)
         : generations.below(generationsDown, kind.type);
-    const set = new PageSet(nature, memcg, seq, nowMs, use.touchedEveryMs);
+    const set = new PageSet(nature, memcg, seq, nowMs, use.touchedEveryMs, mlocked);
     memcg.sets.add(set);
     memcg.cpuUsageUs += 1000;
     return set;

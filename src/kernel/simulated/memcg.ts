@@ -20,6 +20,7 @@ export interface MemcgEvents {
   stealPages: number;
   zswapOutPages: number;
   zswapInPages: number;
+  zswapWrittenBackPages: number;
 }
 
 /** A memcg of the model. A removed one stays in the tree, offline: its pages and events still count for its ancestors. */
@@ -51,6 +52,7 @@ export class SimulatedMemcg {
     stealPages: 0,
     zswapOutPages: 0,
     zswapInPages: 0,
+    zswapWrittenBackPages: 0,
   };
 
   constructor(

@@ -41,21 +41,22 @@ export class SimulatedMemory implements MemoryInterface {
       fileDirtyBytes: resident(({ nature }) => nature.type === 'file' && nature.dirty),
       inactiveAnonBytes: listedAnonBytes(false),
       activeAnonBytes: listedAnonBytes(true),
-      unevictableBytes: resident(({ nature }) => nature.mlocked),
+      unevictableBytes: resident(({ mlocked }) => mlocked),
       slabReclaimableBytes: counted.reduce((sum, below) => sum + below.slabReclaimableBytes, 0),
       refaultFilePages: events('refaultFilePages'),
       refaultAnonPages: events('refaultAnonPages'),
       stealPages: this.cgroupVersion === 2 ? events('stealPages') : undefined,
       zswapOutPages: this.cgroupVersion === 2 ? events('zswapOutPages') : undefined,
       zswapInPages: this.cgroupVersion === 2 ? events('zswapInPages') : undefined,
+      zswapWrittenBackPages: this.world.behaviour.zswapMakesRoom ? events('zswapWrittenBackPages') : undefined,
       includesDescendants,
     };
   }
 
   /** Pages of a set on anon's lists, in the two youngest generations (which the kernel calls active) or in the others. */
   #anonPages(set: PageSet, young: boolean): number {
-    const { type, mlocked, node } = set.nature;
-    if (type !== 'anon' || mlocked) return 0;
+    const { type, node } = set.nature;
+    if (type !== 'anon' || set.mlocked) return 0;
     const { maxSeq } = set.memcg.on(node);
     return set.count((place) => place.kind === 'memory' && place.seq + 1n >= maxSeq === young);
   }

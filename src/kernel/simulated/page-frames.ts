@@ -55,14 +55,14 @@ export class SimulatedPageFrames implements PageFrameInterface {
 
 /** As MgLRU has them: a read sets the bit that the next aging clears. */
 function flagsOf(set: PageSet, nowMs: number): number {
-  const { type, access, shmem, mlocked, node } = set.nature;
+  const { type, access, shmem, node } = set.nature;
   const isRead = access === 'read' && set.lastTouchMs(nowMs) > set.memcg.on(node).agedMs;
   return (
     frameFlag.lru |
     (type === 'anon' ? frameFlag.swapBacked : 0) |
     (type === 'anon' && !shmem ? frameFlag.anon : 0) |
     (access === 'mapped' ? frameFlag.mapped : 0) |
-    (mlocked ? frameFlag.unevictable : 0) |
+    (set.mlocked ? frameFlag.unevictable : 0) |
     (isRead ? frameFlag.referenced : 0)
   );
 }

@@ -30,7 +30,6 @@ export interface PageSetNature {
   /** `mapped`: uses show in page tables; `read`: through read(2), which an aging does not see. */
   readonly access: 'mapped' | 'read';
   readonly dirty: boolean;
-  readonly mlocked: boolean;
   readonly shmem: boolean;
   /** Share (0 to 1) of a mapped set that the aging walk does not see although it is used: large folios on 7.2. */
   readonly missedByWalk: number;
@@ -55,6 +54,7 @@ export class PageSet {
     seq: bigint,
     nowMs: number,
     touchEveryMs: number | undefined,
+    public mlocked = false,
   ) {
     this.#runs = [{ first: 0, pages: nature.pages, place: { kind: 'memory', seq } }];
     this.#touchingSinceMs = nowMs;

@@ -10,6 +10,10 @@ export interface ReleaseBehaviour {
   readonly staleAgingAges: boolean;
   /** 6.14+: page cache that read(2) brings in starts in the oldest generation of four. Before, in the second oldest. */
   readonly newCacheStartsOldest: boolean;
+  /** 6.8+: where memory.zswap.max is reached, zswap writes older pages of the memcg to the device and takes the new ones. */
+  readonly zswapMakesRoom: boolean;
+  /** 6.11+: memory.reclaim takes swappiness=0. */
+  readonly reclaimHoldsToFile: boolean;
   /** 6.16+: anon can be evicted alone. Before, the kernel turns to file when the anon of these generations is used up. */
   readonly anonOnlyEviction: boolean;
 }
@@ -22,6 +26,8 @@ export function behaviourOf(text: string): ReleaseBehaviour {
     removedPagesGoToParent: isAtLeast(release, 7, 0),
     staleAgingAges: isAtLeast(release, 6, 14),
     newCacheStartsOldest: isAtLeast(release, 6, 14),
+    zswapMakesRoom: isAtLeast(release, 6, 8),
+    reclaimHoldsToFile: isAtLeast(release, 6, 11),
     anonOnlyEviction: isAtLeast(release, 6, 16),
   };
 }

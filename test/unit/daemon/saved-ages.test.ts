@@ -2,7 +2,8 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { join } from 'node:path';
 import t from 'tap';
 import { SavedAges, sinceBootMs } from '../../../src/daemon/saved-ages.js';
-import { Engine, defaultEngineSettings } from '../../../src/engine/engine.js';
+import { Engine } from '../../../src/engine/engine.js';
+import { defaultEngineSettings } from '../../../src/engine/engine-settings.js';
 import { agePeriodsOf } from '../../../src/engine/histogram.js';
 import { SimulatedClock } from '../../../src/kernel/simulated/clock.js';
 import { silentLog } from '../../../src/log.js';

@@ -12,7 +12,9 @@ void t.test('without options: the module’s behaviour', async (t) => {
     dialect: '2.5',
     'kidled-dialect': 'K-B',
     'flags-gate': 'off',
+    'ignore-age': 'off',
     children: 'skip',
+    'allow-mlocked': false,
     owner: '0:0',
     transport: 'auto',
     simulate: false,
@@ -29,12 +31,14 @@ void t.test('options as they come from the command line, in text', async (t) => 
     owner: '1000:4',
     children: 'include',
     'flags-gate': 'strict',
+    'ignore-age': 'on',
   });
   t.match(settings, { 'scan-period': 120, 'mode-global': 0o640, 'mode-memcg': 0o664, owner: '1000:4' });
   t.same(engineSettings(settings), {
     scanPeriodMs: 120_000,
     children: 'include',
     flagsGate: 'strict',
+    ignoreAge: 'on',
     runsAtOnce: 4,
     tracker: 'mglru',
     scanCpuPercent: 0.5,
@@ -62,6 +66,7 @@ void t.test('each wrong value is refused by name, with what was given and what i
     ['state-dir', '', />=1 char/],
     ['dialect', '3.0', /"2.5"\|"doc"/],
     ['flags-gate', 'on', /"off"\|"strict"/],
+    ['ignore-age', 'yes', /"off"\|"on"/],
     ['children', 'yes', /"skip"\|"include"/],
     ['mode-global', '8', /octal/],
     ['mode-global', '0888', /octal/],
@@ -94,4 +99,12 @@ void t.test('all that is wrong is named at once; what is not known too', async (
 
 void t.test('every option says what it is for', async (t) => {
   for (const [name, schema] of Object.entries(settingsSchema.shape)) t.ok(schema.description, name);
+});
+
+void t.test('mlocked memory may be touched only where it is allowed, and where it can be noted', async (t) => {
+  const journal = { file: '/locks', write: () => undefined };
+  const allowed = parseSettings({ 'allow-mlocked': true });
+  t.equal(engineSettings(allowed, journal).lockJournal, journal);
+  t.notOk('lockJournal' in engineSettings(allowed));
+  t.notOk('lockJournal' in engineSettings(parseSettings({}), journal));
 });

@@ -137,7 +137,6 @@ void t.test('what cannot be done as asked is told, per memcg and for the global 
   const cases: Record<string, { options?: WorldOptions; mode?: number; set?: (it: World) => void; told: RegExp }> = {
     'mode 0': { mode: 0, told: /mode is 0, so nothing is reclaimed/ },
     'period 0': { options: { settings: { scanPeriodMs: 0 } }, told: /the scan period is 0 \(off\)/ },
-    slab: { mode: 7, told: /mode asks for slab \(bit 2\)/ },
     mlock: { set: ({ engine }) => void (engine.global.flags = 1), told: /flags ask for mlocked pages \(bit 0\)/ },
     threshold_nonrot: {
       set: ({ engine }) => void (engine.global.nonrotAgePeriods = 5),
@@ -167,13 +166,6 @@ void t.test('anon that may not be swapped is left alone, and page cache goes nev
   await it.reclaim('/test', 2);
   t.same(it.ledger('/test'), { 'pagecache dropped': pages(16) });
   t.match(it.problems(), [/^\/test: anonymous memory was left alone: no swap is free for it/]);
-});
-
-void t.test('removed memcgs below that still hold pages are told of', async (t) => {
-  const it = await lyingIdle(['/pod', '/pod/gone'], { release: '6.12.0' });
-  it.machine.rmdir('/pod/gone');
-  await it.reclaim('/pod', 2);
-  t.match(it.problems(), [/^\/pod: 1 removed memcgs below it still hold pages/]);
 });
 
 void t.test('a memcg that is gone, or whose path another one has, is not reclaimed', async (t) => {

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { BorrowedSettings } from '../../../src/engine/borrowed-settings.js';
 import { Eviction } from '../../../src/engine/eviction.js';
 import { EvictionSteps } from '../../../src/engine/eviction-steps.js';
 import { Ledger } from '../../../src/engine/ledger.js';
@@ -70,7 +71,8 @@ function slowSwap({ anonOnlyEviction, anonPages }: { anonOnlyEviction: boolean; 
     lruGen: { evict, readOne: async () => listed() },
   } as unknown as Kernel;
   const ledger = new Ledger();
-  const eviction = new Eviction(kernel, clock, anonOnlyEviction);
+  const noLoans = new BorrowedSettings(kernel.settings, { write: () => undefined });
+  const eviction = new Eviction(kernel, clock, noLoans, anonOnlyEviction);
   const steps = new EvictionSteps(kernel, clock, eviction, ledger, anonOnlyEviction, silentLog);
   const cold = { id: '2', node: 0, type: 'anon' as const, newestSeq: 4n, pages: anonPages };
   const vein = openVein(cold, listed());

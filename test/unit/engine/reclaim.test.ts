@@ -298,6 +298,7 @@ void t.test('use that the aging walk misses is seen at eviction: those pages sta
 
 void t.test('what the kernel compressed is told apart from what went to the device', async (t) => {
   const { it } = await watched({ zswap: true });
+  it.engine.global.nonrotAgePeriods = 255;
   it.machine.anon('/test', { mib: 16 });
   await it.letAge('/test', 2);
   await it.reclaim('/test', 2);

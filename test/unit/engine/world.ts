@@ -1,4 +1,5 @@
-import { type EngineSettings, defaultEngineSettings, Engine, type Memcg } from '../../../src/engine/engine.js';
+import { Engine, type Memcg } from '../../../src/engine/engine.js';
+import { defaultEngineSettings, type EngineSettings } from '../../../src/engine/engine-settings.js';
 import type { Loan } from '../../../src/engine/borrowed-settings.js';
 import { gib } from '../../../src/kernel/simulated/bytes.js';
 import { SimulatedClock } from '../../../src/kernel/simulated/clock.js';

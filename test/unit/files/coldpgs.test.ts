@@ -23,6 +23,7 @@ void t.test('the files of /sys/kernel/mm/coldpgs: their names, permissions and d
     ['mode', '600', true, '0x0\n'],
     ['threshold', '600', true, '0\n'],
     ['threshold_nonrot', '600', true, '0\n'],
+    ['compact', '600', true, 'node 0: 0 0 0 0 0 0 0 0 0 0 64\n'],
     ['swapin', '600', true, 'swapin\n'],
   ]);
 });
@@ -105,6 +106,22 @@ void t.test('a threshold that is refused reclaims nothing', async (t) => {
   await t.rejects(it.write(path('threshold'), '0'), { code: 'BAD_VALUE', message: /from 1 to 255/ });
   t.same([it.world.ledger('/a'), it.world.ledger('/a/b')], [{}, {}]);
 });
+
+void t.test(
+  'compact takes an order or now, shows free blocks by node and order, and refuses everything else',
+  async (t) => {
+    const it = await served();
+    it.world.machine.fragmentation.blocks = [0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0];
+    t.equal(it.read(path('compact')), 'node 0: 0 0 0 0 0 0 0 0 3 0 0\n');
+    await it.write(path('compact'), '9\n');
+    t.equal(it.read(path('compact')), 'node 0: 0 0 0 0 0 0 0 0 1 1 0\n');
+    await it.write(path('compact'), 'now\n');
+    t.same(it.world.machine.compactedNodes, [0, undefined]);
+    for (const wrong of ['11', '-1', 'NOW', 'now\n\n', ' 9', '0x9', ''])
+      await t.rejects(it.write(path('compact'), wrong), { code: 'BAD_VALUE', errno: 'EINVAL' }, JSON.stringify(wrong));
+    t.equal(it.world.machine.compactions, 2);
+  },
+);
 
 void t.test('swapin takes exactly its word and brings every memcg’s memory back', async (t) => {
   const it = await lyingIdle();

@@ -146,6 +146,7 @@ nodes: 0
 tracker: mglru
 read_witness: none: page cache used through read(2) only may look idle
 scan_stretch: 1.00
+processes_left_mlocked: 0
 scan_cpu_percent_used: not known yet
 `,
   );

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { parseFreeBlocks } from '../../../src/kernel/buddyinfo.js';
+import { parseFreeBlocks, parseFreeBlocksByNode } from '../../../src/kernel/buddyinfo.js';
 import { parseFreeBytes } from '../../../src/kernel/meminfo.js';
 import { parseMovablePages } from '../../../src/kernel/pagetypeinfo.js';
 import { anyBytes, damaged, hasOnlyCounts } from './arbitrary-text.js';
@@ -50,4 +50,19 @@ void t.test('nothing makes them throw or count below zero', async () => {
       [parseMovablePages(text), parseFreeBlocks(text), parseFreeBytes(text)].every(hasOnlyCounts),
     ),
   );
+});
+
+void t.test('free blocks of each node', (t) => {
+  const text = `Node 0, zone      DMA      1      0      2
+Node 0, zone   Normal     10      1      0
+Node 1, zone   Normal      7      0      5
+`;
+  t.same(
+    [...parseFreeBlocksByNode(text)],
+    [
+      [0, [11, 1, 2]],
+      [1, [7, 0, 5]],
+    ],
+  );
+  t.end();
 });

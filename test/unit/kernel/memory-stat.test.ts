@@ -21,6 +21,7 @@ void t.test('reads cgroup v2', async (t) => {
     stealPages: 4220,
     zswapOutPages: 0,
     zswapInPages: 0,
+    zswapWrittenBackPages: 0,
     includesDescendants: true,
   });
 });
@@ -69,6 +70,7 @@ void t.test('reads the own values of a memcg on cgroup v1', async (t) => {
     stealPages: undefined,
     zswapOutPages: undefined,
     zswapInPages: undefined,
+    zswapWrittenBackPages: undefined,
     includesDescendants: false,
   });
 });

@@ -5,6 +5,7 @@
  *     anon:128:0                  anonymous memory
  *     mapped:48:500:/root/a       page cache of FILE, touched through a mapping
  *     read:48:500:/root/b         page cache of FILE, used through read(2) only
+ *     packable:32:0               anonymous memory that compresses well: random data of the others is none for zswap
  *     locked:16:0                 anonymous memory, mlocked
  *     lockedfile:16:0:/root/c     page cache of FILE, mapped and mlocked
  *     holes:256:0                 anonymous memory of which every second page was given back: it leaves what is free in single pages
@@ -113,7 +114,8 @@ static void open_set(struct set *set, const char *text)
 	set->pages = (set->mib << 20) / PAGE;
 	set->present = malloc(set->pages);
 	int holes = !strcmp(set->type, "holes");
-	int anonymous = holes || !strcmp(set->type, "anon") || !strcmp(set->type, "locked");
+	int packable = !strcmp(set->type, "packable"); /* its pages compress to about a third */
+	int anonymous = holes || packable || !strcmp(set->type, "anon") || !strcmp(set->type, "locked");
 	set->fd = anonymous ? -1 : open(file, O_RDONLY);
 	if (!anonymous && set->fd < 0)
 		die(file);
@@ -128,7 +130,7 @@ static void open_set(struct set *set, const char *text)
 			seed ^= seed << 13;
 			seed ^= seed >> 7;
 			seed ^= seed << 17;
-			((volatile unsigned long *)set->memory)[word] = seed;
+			((volatile unsigned long *)set->memory)[word] = packable && word % 4 ? 1 : seed;
 		}
 		if (!strcmp(set->type, "locked") && mlock((void *)set->memory, set->mib << 20))
 			die("mlock");

@@ -13,6 +13,7 @@ import { fields, KernelSide, name, openIn, pollIn, readIn, releaseIn, request, w
 
 const { EACCES, EINTR, EINVAL, EIO, EISDIR, ENOENT, ENOSYS, ENOTDIR, EPERM, EPROTO, ESTALE } = constants.errno;
 const root = { uid: 5, gid: 6 };
+const O_RDONLY = 0;
 const O_WRONLY = 1;
 const POLLPRI = 2;
 
@@ -101,6 +102,31 @@ void t.test('a node id means the same to every process; one that no node has is 
   t.equal(other.read(id, handle), 'of a memcg\n');
   t.equal(other.answer(opcode.FUSE_GETATTR, { nodeId: 12_345, body: Buffer.alloc(16) }).error, -ESTALE);
 });
+
+void t.test(
+  'a file of a memcg that is gone is stale to who opens it: the kernel looks for another at its path',
+  async (t) => {
+    let memcg: 'first' | 'second' | undefined = 'first';
+    const file = (inode: string): ControlFile => ({
+      ...writable(`${inode} file`, () => undefined),
+      render: () => {
+        if (memcg !== inode) throw new ColdpgsError('MEMCG_GONE', 'ENOENT', 'removed');
+        return `of the ${inode}\n`;
+      },
+    });
+    const memcgs = { ...directory({}), identity: 'memcgs', changing: true, child: () => memcg && file(memcg) };
+    const kernel = new KernelSide(new Tree(directory({ memcgs }), root));
+    const first = kernel.lookup('memcgs/file');
+    t.equal(kernel.read(first, kernel.open(first)), 'of the first\n');
+    memcg = 'second';
+    for (const flags of [O_RDONLY, O_WRONLY])
+      t.equal(kernel.answer(opcode.FUSE_OPEN, { nodeId: first, body: openIn(flags) }).error, -ESTALE);
+    const second = kernel.lookup('memcgs/file');
+    t.equal(kernel.read(second, kernel.open(second)), 'of the second\n');
+    memcg = undefined;
+    t.equal(kernel.answer(opcode.FUSE_OPEN, { nodeId: second, body: openIn(O_WRONLY) }).error, -ESTALE);
+  },
+);
 
 void t.test('what the kernel has forgotten is not kept', async (t) => {
   const kernel = new KernelSide(demo());

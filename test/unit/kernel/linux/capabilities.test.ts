@@ -65,6 +65,7 @@ void t.test('tells why generations cannot be had', async (t) => {
 void t.test('zswap can be built in and off', async (t) => {
   const { kernel } = machine(t, { sys: { module: { zswap: { parameters: { enabled: 'N\n' } } } } });
   t.match(await kernel.capabilities(), { zswap: 'off' });
+  t.equal(kernel.zswap.state(), 'off');
 });
 
 void t.test('names the swap devices', async (t) => {

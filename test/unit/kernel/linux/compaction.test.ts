@@ -50,6 +50,14 @@ void t.test('one that goes on is killed, and the next can be started; a kill too
   }
 });
 
+void t.test('of one node: a write to its own file', async (t) => {
+  const it = machine(t, { sys: { devices: { system: { node: { node1: { compact: '' } } } } } });
+  it.kernel.compaction.prepare();
+  t.teardown(() => it.kernel.compaction.close());
+  t.equal(await it.kernel.compaction.start(1).ended, 'done');
+  t.equal(readFileSync(it.file('sys/devices/system/node/node1/compact'), 'utf8'), '1\n');
+});
+
 void t.test('a kernel that refuses', async (t) => {
   t.equal(await compacting(t, 'none').compaction.start().ended, 'refused');
 });

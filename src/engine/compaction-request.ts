@@ -1,0 +1,98 @@
+import { ColdpgsError } from '../errors.js';
+import type { Kernel } from '../kernel/kernel.js';
+import type { Log } from '../log.js';
+import type { Compactor } from './compactor.js';
+import { freeBlocks } from './compaction-decision.js';
+import type { Problems } from './problems.js';
+
+/** The order of huge pages of 2 MiB: what compaction after a run is for. */
+export const hugeOrder = 9;
+/** One compaction goes over all of a node; what others did meanwhile may make another one worth it. */
+const mostCompactions = 3;
+
+export type FreeBlocks = ReadonlyMap<number, readonly number[]>;
+
+/** Compactions that somebody asks for: until there are free blocks of an order, or after a run that left fragments. */
+export class CompactionRequests {
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly compactor: Compactor,
+    private readonly problems: Problems,
+    private readonly log: Log,
+  ) {}
+
+  /** Free blocks by node and order. Throws KERNEL_REFUSED. */
+  freeBlocks(): FreeBlocks {
+    return this.kernel.compaction.freeBlocksByNode();
+  }
+
+  /** Compacts the whole machine once. Throws KERNEL_REFUSED, CANCELLED. */
+  async all(signal: AbortSignal): Promise<void> {
+    await this.#compact(undefined, signal);
+  }
+
+  /**
+   * Compacts each node that has no free block of 2^order pages, until it has one or compacting helps no more, which is then told.
+   * Throws KERNEL_REFUSED, CANCELLED.
+   */
+  async untilFree(order: number, signal: AbortSignal): Promise<void> {
+    for (const node of this.freeBlocks().keys()) {
+      let blocks = this.#blocksOf(node);
+      for (let times = 0; freeBlocks(blocks, order) === 0 && times < mostCompactions; times++) {
+        const before = blocks;
+        await this.#compact(node, signal);
+        blocks = this.#blocksOf(node);
+        if (!isLessFragmented(blocks, before)) break;
+      }
+      if (freeBlocks(blocks, order) === 0)
+        this.problems.report(
+          'compact',
+          `node ${node} still has no free block of order ${order}: compacting it helps no more`,
+        );
+    }
+  }
+
+  /** After a run that freed so many pages by node: compacts the nodes where they are a huge page's worth of small blocks. Throws KERNEL_REFUSED, CANCELLED. */
+  async afterRun(freedPages: ReadonlyMap<number, number>, before: FreeBlocks, signal: AbortSignal): Promise<void> {
+    for (const [node, pages] of freedPages) {
+      const smallPages = smallPagesOf(this.#blocksOf(node)) - smallPagesOf({ blocksByOrder: before.get(node) ?? [] });
+      this.log.debug({ node, pages, smallPages }, 'free blocks after a run');
+      if (Math.min(pages, smallPages) >= 2 ** hugeOrder) await this.#compact(node, signal);
+    }
+  }
+
+  async #compact(node: number | undefined, signal: AbortSignal): Promise<void> {
+    const before = this.freeBlocks();
+    const outcome = await this.compactor.compactNow(node, signal);
+    const gained = hugeBlocks(this.freeBlocks()) - hugeBlocks(before);
+    this.log.info({ node, outcome, hugeBlocksGained: gained }, 'compacted on request');
+    if (outcome === 'cancelled')
+      throw new ColdpgsError('CANCELLED', 'EINTR', 'The compaction was cancelled; what it has joined stays.');
+    if (outcome !== 'done')
+      throw new ColdpgsError('KERNEL_REFUSED', 'EIO', `The compaction ended as ${outcome}: look at the kernel log.`);
+  }
+
+  #blocksOf(node: number): Blocks {
+    return { blocksByOrder: this.freeBlocks().get(node) ?? [] };
+  }
+}
+
+type Blocks = { readonly blocksByOrder: readonly number[] };
+
+function hugeBlocks(byNode: FreeBlocks): number {
+  return [...byNode.values()].reduce((sum, blocksByOrder) => sum + freeBlocks({ blocksByOrder }, hugeOrder), 0);
+}
+
+/** Free pages in blocks smaller than a huge page. */
+function smallPagesOf({ blocksByOrder }: Blocks): number {
+  return blocksByOrder.slice(0, hugeOrder).reduce((sum, blocks, order) => sum + blocks * 2 ** order, 0);
+}
+
+/** Whether there are more blocks of some order, the larger ones counting first. */
+function isLessFragmented(now: Blocks, before: Blocks): boolean {
+  for (let order = now.blocksByOrder.length - 1; order > 0; order--) {
+    const gained = freeBlocks(now, order) - freeBlocks(before, order);
+    if (gained !== 0) return gained > 0;
+  }
+  return false;
+}

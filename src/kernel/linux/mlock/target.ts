@@ -1,0 +1,141 @@
+import { closeSync, constants, openSync, readFileSync, readlinkSync, readSync } from 'node:fs';
+import { systemErrno } from '../../../errors.js';
+import type { AddressRange } from '../../pagemap.js';
+import { HAS_ENDED, type ProcessIdentity } from '../../mlock.js';
+import { machineOf, type Machine, type Trampoline } from './machine.js';
+import { identityIn, obstacleIn, parseMappings, type Mapping } from './suitability.js';
+import { TargetRefusal } from './refusal.js';
+
+/** Code is looked through so many bytes at a time. */
+const CODE_BYTES = 1024 * 1024;
+/** More than the longest piece of a trampoline. */
+const OVERLAP_BYTES = 16;
+/** Code before a system call that loads its number, and the call. */
+const CALL_BYTES = 7;
+
+/** A process that may be asked to make a system call, and what must be known of it for that. Open until `close`. */
+export class Target {
+  /** The wait that it was last found in: the kernel goes on with it under another number. */
+  #lastWait: { readonly end: number; readonly stack: number; readonly call: number } | undefined;
+  #stack: AddressRange = { start: 0, end: 0 };
+
+  private constructor(
+    readonly identity: ProcessIdentity,
+    readonly machine: Machine,
+    readonly trampoline: Trampoline,
+    /** /proc/PID/mem: of the program that it runs now, and no other. */
+    readonly memory: number,
+  ) {}
+
+  /** Throws TargetRefusal. */
+  static open(identity: ProcessIdentity): Target {
+    const { pid } = identity;
+    const machine = machineOf();
+    if (machine === undefined) throw new TargetRefusal('never', `coldpgs cannot do this on ${process.arch}`);
+    return orGone(() => {
+      const memory = openSync(`/proc/${pid}/mem`, constants.O_RDWR);
+      try {
+        const obstacle = obstacleOf(identity);
+        if (obstacle !== undefined) throw new TargetRefusal('never', obstacle);
+        const code = parseMappings(text(pid, 'maps')).filter(({ isLastingCode }) => isLastingCode);
+        const target = new Target(identity, machine, findTrampoline(machine, memory, code), memory);
+        target.look();
+        return target;
+      } catch (failure) {
+        closeSync(memory);
+        throw failure;
+      }
+    });
+  }
+
+  close(): void {
+    closeSync(this.memory);
+  }
+
+  /** The stack of its main thread, when last looked at. */
+  get stack(): AddressRange {
+    return this.#stack;
+  }
+
+  /** Looks how far its stack reaches now: not while the process is stopped, because it may have many mappings. Throws TargetRefusal. */
+  look(): void {
+    const stack = orGone(() => parseMappings(text(this.identity.pid, 'maps'))).find(({ isMainStack }) => isMainStack);
+    if (stack === undefined) throw new TargetRefusal('never', 'its main thread has no stack of the usual kind');
+    this.#stack = stack;
+  }
+
+  /** Whether it is dead, if perhaps not yet buried by its parent. */
+  hasEnded(): boolean {
+    return /\) [ZX] [^)]*$/.test(orGone(() => text(this.identity.pid, 'stat')));
+  }
+
+  /** All that is mapped at this moment. */
+  mapped(): AddressRange[] {
+    return orGone(() => parseMappings(text(this.identity.pid, 'maps')));
+  }
+
+  /** The system call that the main thread was stopped in, with these registers. */
+  interruptedCall(registers: Buffer): number | undefined {
+    const end = this.machine.callEnd(registers);
+    if (end === undefined) return (this.#lastWait = undefined);
+    const stack = this.machine.stackPointer(registers);
+    const before = this.read(Math.max(0, end - CALL_BYTES), CALL_BYTES);
+    const again = this.#lastWait?.end === end && this.#lastWait.stack === stack;
+    const call = this.machine.interruptedCall(registers, before) ?? (again ? this.#lastWait?.call : undefined);
+    this.#lastWait = call === undefined ? undefined : { end, stack, call };
+    return call;
+  }
+
+  read(address: number, bytes: number): Buffer {
+    const buffer = Buffer.alloc(bytes);
+    try {
+      return buffer.subarray(0, readSync(this.memory, buffer, 0, bytes, address));
+    } catch (failure) {
+      if (systemErrno(failure) === 'EIO') return buffer.subarray(0, 0);
+      throw failure;
+    }
+  }
+}
+
+/** Why a process must be left alone, from what /proc says of it; undefined when it need not be. */
+function obstacleOf({ pid, startTicks, stackStart }: ProcessIdentity): string | undefined {
+  const found = identityIn(pid, text(pid, 'stat'));
+  if (found?.startTicks !== startTicks) throw new TargetRefusal('gone', HAS_ENDED);
+  if (found.stackStart !== stackStart) return 'it runs another program now';
+  if (readlinkSync(`/proc/${pid}/ns/user`) !== readlinkSync('/proc/self/ns/user'))
+    return 'it is in another user namespace';
+  return obstacleIn(text(pid, 'status'), text(pid, 'limits'));
+}
+
+function findTrampoline(machine: Machine, memory: number, code: readonly Mapping[]): Trampoline {
+  let found: Partial<Trampoline> = {};
+  const buffer = Buffer.alloc(CODE_BYTES + OVERLAP_BYTES);
+  for (const { start, end } of code)
+    for (let address = start; address < end; address += CODE_BYTES) {
+      const read = readSync(memory, buffer, 0, Math.min(buffer.length, end - address), address);
+      const { call, restorer } = machine.findTrampoline(buffer.subarray(0, read));
+      found = {
+        ...(call !== undefined && { call: address + call }),
+        ...(restorer !== undefined && { restorer: address + restorer }),
+        ...found,
+      };
+      if (found.call !== undefined && found.restorer !== undefined)
+        return { call: found.call, restorer: found.restorer };
+    }
+  throw new TargetRefusal('never', 'its code has no place from which a system call returns by itself');
+}
+
+function text(pid: number, name: string): string {
+  return readFileSync(`/proc/${pid}/${name}`, 'latin1');
+}
+
+function orGone<T>(look: () => T): T {
+  try {
+    return look();
+  } catch (failure) {
+    if (['ENOENT', 'ESRCH'].includes(systemErrno(failure) ?? '')) throw new TargetRefusal('gone', HAS_ENDED, failure);
+    if (['EPERM', 'EACCES', 'EIO'].includes(systemErrno(failure) ?? ''))
+      throw new TargetRefusal('never', 'its memory may not be looked at', failure);
+    throw failure;
+  }
+}

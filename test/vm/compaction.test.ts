@@ -1,0 +1,61 @@
+/** mode bit 8 and /sys/kernel/mm/coldpgs/compact: free memory in small blocks is joined. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { Daemon } from './daemon.js';
+import { eventually } from './eventually.js';
+import { assertAtLeast } from './limits.js';
+import { Memcg } from './memcg.js';
+import { cat, echo, sh } from './shell.js';
+import { Workload } from './workload.js';
+
+const hugeOrder = 9;
+
+void describe('memory that is free in single pages', () => {
+  let daemon: Daemon;
+  let memcg: Memcg;
+  let workload: Workload;
+
+  before(async () => {
+    daemon = await Daemon.start();
+    memcg = Memcg.make('holes');
+  });
+  after(async () => {
+    await workload.stop();
+    await memcg.remove();
+    await daemon.remove();
+  });
+
+  /** Free blocks of the order of huge pages, as the file shows them: larger ones count as so many. */
+  const hugeBlocks = async (): Promise<number> => {
+    const [, numbers = ''] = (await cat(daemon.globalFile('compact'))).trim().split(': ');
+    return numbers
+      .split(' ')
+      .slice(hugeOrder)
+      .reduce((sum, blocks, above) => sum + Number(blocks) * 2 ** above, 0);
+  };
+
+  void it('is joined at once by "now"', async () => {
+    workload = await Workload.start(memcg, 'holes:768:0');
+    const before = await hugeBlocks();
+    await echo('now', daemon.globalFile('compact'));
+    assertAtLeast('free huge blocks', await hugeBlocks(), before + 32);
+  });
+
+  void it('an order of which there is a free block is no work, one that is none is EINVAL', async () => {
+    await echo(hugeOrder, daemon.globalFile('compact'));
+    const { status, stderr } = await sh('echo 99 > "$FILE"', { FILE: daemon.globalFile('compact') });
+    assert.notEqual(status, 0);
+    assert.match(stderr, /Invalid argument/);
+  });
+
+  void it('and after a run that frees every second page of what is left', async () => {
+    await workload.stop();
+    workload = await Workload.start(memcg, 'holes:512:0', 'anon:64:0');
+    await memcg.cold();
+    await echo('0x102', daemon.globalFile('mode'));
+    await echo(1, daemon.memcgFile(memcg, 'threshold'));
+    await echo(1_000_000_000, daemon.memcgFile(memcg, 'size'));
+    await eventually('a compaction in the log', () => daemon.hasLogged('compacted on request'));
+    assert.doesNotMatch(await daemon.errors(), /not compacted/);
+  });
+});
