@@ -3,8 +3,10 @@
 // CommonJS, because it must run before anything uses libuv's thread pool: each eviction command and each read of a process's
 // memory holds a thread for as long as it takes, and the pool's four would leave none for everything else.
 // The environment of exec and shell is that of their command.
-if (process.argv[2] !== 'exec' && process.argv[2] !== 'shell') process.env['UV_THREADPOOL_SIZE'] ??= '24';
+const executes = process.argv[2] === 'exec' || process.argv[2] === 'shell';
+if (!executes) process.env['UV_THREADPOOL_SIZE'] ??= '24';
 // The supervisor of a mount is this same command, with next to nothing loaded.
 const supervises = process.argv[2] === 'mount' && process.env['COLDPGS_SUPERVISION'] === undefined;
 if (supervises) void import('./supervise.js').then(({ supervise }) => supervise());
+else if (executes) void import('./exec-main.js').then(({ main }) => main());
 else void import('./main.js').then(({ main }) => main());
