@@ -59,7 +59,7 @@ void describe('the cgroup hierarchy through coldpgs exec', () => {
       ['echo x > /sys/fs/cgroup/refused/memory.max', 'Invalid argument'],
       ['echo 1 > /sys/fs/cgroup/refused/memory.current', 'Invalid argument'],
       ['echo +none > /sys/fs/cgroup/refused/cgroup.subtree_control', 'Invalid argument'],
-      ['head -c 5000 /dev/zero > /sys/fs/cgroup/refused/memory.max', 'Argument list too long'],
+      ['dd if=/dev/zero of=/sys/fs/cgroup/refused/memory.max bs=5000 count=1 status=none', 'Argument list too long'],
       ['echo 1 > /sys/fs/cgroup/refused/new', 'Permission denied'],
       ['rm /sys/fs/cgroup/refused/memory.max', 'Operation not permitted'],
       ['mkdir /sys/fs/cgroup/refused', 'File exists'],
