@@ -36,6 +36,8 @@ await build({
   // Of machine code, and not needed by everybody.
   external: ['fuse-native', 'koffi'],
   // Some packages are CommonJS inside.
-  banner: { js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);" },
+  banner: {
+    js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
+  },
 });
 for (const name of commands) chmodSync(`${top}dist/cli/${name}.cjs`, 0o755);
