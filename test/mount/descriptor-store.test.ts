@@ -50,11 +50,18 @@ class Service {
     t.teardown(() => this.kill());
   }
 
-  /** Supervisor and daemon at once, as at the end of a control group. */
-  kill(): Promise<unknown> {
+  /** Supervisor and daemon at once. Resolves when all are gone, as systemd waits for that before it starts a service again. */
+  async kill(): Promise<void> {
     const { pid, exitCode, signalCode } = this.#process;
-    if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, 'SIGKILL');
-    return this.ended;
+    if (pid === undefined || exitCode !== null || signalCode !== null) return;
+    process.kill(-pid, 'SIGKILL');
+    await eventually('all processes to be gone', () => {
+      try {
+        return !process.kill(-pid, 0);
+      } catch {
+        return true;
+      }
+    });
   }
 
   stop(): Promise<unknown> {

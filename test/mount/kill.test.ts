@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 import t from 'tap';
-import { type DemoServer, eventually, mountsBelow, reasonToSkip, serveSupervised } from './fixture.js';
+import { type DemoServer, eventually, mountsBelow, reasonToSkip, serveSupervised, temporaryFolder } from './fixture.js';
 
 const skip = reasonToSkip();
 const kills = 20;
@@ -118,7 +120,9 @@ void t.test('what is under way when the server is killed', { skip }, async (t) =
   });
 
   await t.test('who waits for news is woken, and then by the next change', async (t) => {
+    const seen = join(await temporaryFolder(t), 'seen');
     const watching = server.says(`
+      exec >${seen}
       perl -e '
         open my $file, "<", "told-of" or die;
         $| = 1;
@@ -129,9 +133,11 @@ void t.test('what is under way when the server is killed', { skip }, async (t) =
         }'`);
     await server.gaugesShow({ pollersWaiting: 1 });
     await killServer(server);
+    await eventually('it to be woken', () => readFileSync(seen, 'utf8') === 'nothing yet\n'.repeat(2));
     await server.gaugesShow({ pollersWaiting: 1 });
     await server.says('echo news > told-of');
-    t.equal(await watching, 'nothing yet\nnothing yet\nnews\n');
+    await watching;
+    t.equal(readFileSync(seen, 'utf8'), 'nothing yet\nnothing yet\nnews\n');
   });
 
   await t.test('a directory in the middle of its listing is listed to its end', async (t) => {

@@ -1,3 +1,4 @@
+import { getPriority } from 'node:os';
 import t from 'tap';
 import { compiled } from './compiled.js';
 import { SimulatingDaemon } from './files-daemon.js';
@@ -30,7 +31,8 @@ void t.test('coldpgs itself', { skip }, async (t) => {
     const nices = (tasks: string) => command('bash', ['-c', `cut -d' ' -f19 ${tasks}`]);
     t.equal((await nices(`/proc/${pid}/stat`)).stdout, '-10\n');
     const all = (await nices(`/proc/${pid}/task/*/stat`)).stdout.split('\n').filter((nice) => nice !== '');
-    t.equal(all.filter((nice) => nice === '-10').length, 1, all.join(' '));
+    const others = all.filter((nice) => nice === String(getPriority()));
+    t.ok(others.length >= all.length - 1, `the others have that of whoever started it: ${all.join(' ')}`);
   });
 
   await t.test('what was written is there after a kill, to the last write', async (t) => {

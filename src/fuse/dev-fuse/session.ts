@@ -287,15 +287,15 @@ export class Session {
   #open(header: Header, flags: number): Uint8Array {
     const located = this.#nodes.at(header.nodeId);
     if ((flags & O_ACCMODE) !== O_RDONLY && !this.#tree.isCurrent(located)) throw stale();
-    const low = this.#openedIfThere(() => this.#tree.openAt(located, flags, callerOf(header)));
+    const low = this.#openedIfCurrent(located, () => this.#tree.openAt(located, flags, callerOf(header)));
     return this.#replies.opened(header, { low, high: this.#tree.textBytes(low) }, true);
   }
 
-  #openedIfThere(open: () => number): number {
+  #openedIfCurrent(located: Located, open: () => number): number {
     try {
       return open();
     } catch (failure) {
-      throw failure instanceof ColdpgsError && failure.code === 'MEMCG_GONE' ? stale() : failure;
+      throw this.#tree.isCurrent(located) ? failure : stale();
     }
   }
 
