@@ -1,17 +1,20 @@
 // Makes dist/ of src/, from scratch. Each program is one file with all that it imports: every start of a daemon, and so every restart after a crash, loads
 // a handful of files instead of 400.
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const top = fileURLToPath(new URL('..', import.meta.url));
 /** What package.json names as commands: they start the programs. */
 const commands = ['coldpgs', 'mem-agent-srv', 'mem-agent-ctl', 'kata-agent-ctl'];
+/** Modules that they start. */
+const started = commands.flatMap((name) => {
+  const text = readFileSync(`${top}src/cli/${name}.cts`, 'utf8');
+  return Array.from(text.matchAll(/import\('\.\/([\w-]+)\.js'\)/g), ([, module]) => module);
+});
 /** Modules of src/ that run as programs, by their place in dist/: all beside the first, so that paths from there mean the same. */
 const programs = {
-  'cli/main': 'cli/main',
-  'cli/supervise': 'cli/supervise',
-  'cli/mem-agent-ctl': 'cli/mem-agent-ctl',
+  ...Object.fromEntries(started.map((module) => [`cli/${module}`, `cli/${module}`])),
   'cli/mlock/lock-changer': 'kernel/linux/mlock/lock-changer',
 };
 
