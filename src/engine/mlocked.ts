@@ -11,6 +11,7 @@ import { Turns } from './turns.js';
 /** A run waits until unlocked memory is proven idle if no more than this is asked for; beyond, the next write takes it. */
 export const patienceMs = 30_000;
 const lookEveryMs = 250;
+const looksToCount = 2;
 
 /**
  * mlocked memory in runs. While memory is locked the kernel keeps it in no generation and does not look whether it is used, so nothing is known of its age: it is unlocked
@@ -86,7 +87,8 @@ export class MlockedMemory {
       const loan = this.#loans.of(memcg) ?? (await this.#loans.take(memcg, types));
       if (loan === undefined) return run();
       loan.endMs = Infinity;
-      const idleMs = agePeriods * periodMs;
+      // Page cache is proven by its border and by a count of it that is as old (engine/census.ts); the next one comes within a look or two.
+      const idleMs = (agePeriods + (types.includes('file') ? looksToCount : 0)) * periodMs;
       const proven = await this.#isProven(loan, idleMs, signal);
       if (!proven && !signal.aborted) this.problems.report(toText(memcg.path), watchedFromNow(agePeriods));
       try {
