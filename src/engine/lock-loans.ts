@@ -16,9 +16,10 @@ export interface LockJournal {
 /** Locked memory of one memcg that is unlocked for a while. */
 export interface LockLoan {
   readonly memcg: Memcg;
-  readonly unlockedAtMs: number;
+  /** When the last of it was unlocked. */
+  unlockedAtMs: number;
   /** The youngest generation then, by node: none of the unlocked pages is in a younger one until it is seen in use. */
-  readonly youngestSeq: ReadonlyMap<number, bigint>;
+  youngestSeq: ReadonlyMap<number, bigint>;
   /** What gives the locks back, a process each. */
   readonly changes: LockChange[];
   /** What of it was in memory then, by process id. */
@@ -60,12 +61,10 @@ export class LockLoans {
       if (memory && ranges.length > 0) locked.push({ ...memory, ranges });
     }
     if (locked.length === 0) return undefined;
-    const listed = await this.kernel.lruGen.readOne(memcg.path);
-    const youngest = listed?.nodes.map(({ node, generations }) => [node, generations.at(-1)?.seq ?? 0n] as const) ?? [];
     const loan: LockLoan = {
       memcg,
       unlockedAtMs: this.clock.nowMs(),
-      youngestSeq: new Map(youngest),
+      youngestSeq: new Map(),
       changes: locked.map(({ identity, ranges }) => ({ identity, to: 'locked', ranges })),
       presentBytes: new Map(),
       endMs: Infinity,
@@ -74,6 +73,11 @@ export class LockLoans {
     this.#loans.set(memcg.inode, loan);
     this.#note();
     for (const { identity, ranges } of locked) await this.#unlock(loan, { identity, to: 'unlocked', ranges });
+    // Not before: while much is unlocked, the memcg may be aged, and what comes later is in younger generations.
+    const listed = await this.kernel.lruGen.readOne(memcg.path);
+    const youngest = listed?.nodes.map(({ node, generations }) => [node, generations.at(-1)?.seq ?? 0n] as const) ?? [];
+    loan.youngestSeq = new Map(youngest);
+    loan.unlockedAtMs = this.clock.nowMs();
     for (const { identity, ranges } of loan.changes)
       loan.presentBytes.set(identity.pid, await this.kernel.mlock.presentBytes(identity.pid, ranges));
     if (loan.changes.length > 0) return loan;
