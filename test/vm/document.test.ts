@@ -112,7 +112,7 @@ void describe('an example of the document, run as it is', () => {
     });
   });
 
-  void describe('of mlocked memory', { skip: 'not all of it leaves in one run yet: docs/mlocked.md' }, () => {
+  void describe('of mlocked memory', () => {
     beforeEach(() => started({ options: ['--dialect', 'doc', '--allow-mlocked'] }));
 
     for (const example of ['02-global-locked-page-cache', '04-memcg-locked-page-cache'])

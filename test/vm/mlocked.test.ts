@@ -12,7 +12,7 @@ import { Workload } from './workload.js';
 const lockedKib = (pid: number): number =>
   parseInt(/^VmLck:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0', 10);
 
-void describe('mlocked memory', { skip: 'not all of it leaves in one run yet: docs/mlocked.md' }, () => {
+void describe('mlocked memory', () => {
   let daemon: Daemon;
 
   before(async () => {

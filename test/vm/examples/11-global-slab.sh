@@ -6,10 +6,10 @@ mkdir $test
 # < Run test program to produce a lot of cold slab objects >
 (
   echo 0 > $test/tasks
-  mkdir -p /tmp/slab
+  mkdir -p /ext4/slab
   i=0
   while [ $i -lt 20000 ]; do
-    [ -e /tmp/slab/no-such-name-$i ] || i=$((i + 1))
+    [ -e /ext4/slab/no-such-name-$i ] || i=$((i + 1))
   done
 )
 echo 3 > /sys/kernel/mm/kidled/scan_target
