@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { Daemon } from './daemon.js';
+import { makeDataFile, removeDataFile } from './data-file.js';
 import { eventually } from './eventually.js';
 import { kernelIsAtLeast } from './kernel-release.js';
 import { assertAtMost, mib } from './limits.js';
@@ -104,9 +105,7 @@ showsAges('mglru');
 
 void it('page cache that is used through read(2) stays young beside some that is not', async (t) => {
   const memcgs = [Memcg.make('read-hot'), Memcg.make('read-cold')] as const;
-  const files = [1, 2].map((number) => `/var/tmp/tracker-${process.pid}-${number}`);
-  for (const file of files) writeFileSync(file, Buffer.alloc(setMib * mib, 7));
-  writeFileSync('/proc/sys/vm/drop_caches', '3');
+  const files = [await makeDataFile('read-hot', setMib), await makeDataFile('read-cold', setMib)] as const;
   const daemon = await Daemon.start({ periodMs });
   const workloads: Workload[] = [];
   try {
@@ -132,6 +131,7 @@ void it('page cache that is used through read(2) stays young beside some that is
     for (const workload of workloads) await workload.stop();
     for (const memcg of memcgs) await memcg.remove();
     await daemon.remove();
+    files.forEach(removeDataFile);
   }
 });
 
