@@ -28,12 +28,11 @@ export function storedMount(environment = process.env, pid = process.pid): Store
   return note && { device: FIRST_DESCRIPTOR + device, checkpoint: FIRST_DESCRIPTOR + checkpoint, ...note };
 }
 
-/** Notes in the checkpoint file which mount it belongs to, and how many daemons there were. False: the path does not fit. */
-export function noteMount(checkpoint: number, mountPoint: string, incarnation: number): boolean {
+/** Notes in the checkpoint file which mount it belongs to, and how many daemons there were; nothing where the path does not fit. */
+export function noteMount(checkpoint: number, mountPoint: string, incarnation: number): void {
   const text = Buffer.from(`${mountPoint} ${incarnation}\n`);
-  if (mountPoint.includes('\n') || text.length > NOTE.bytes) return false;
+  if (mountPoint.includes('\n') || text.length > NOTE.bytes) return;
   writeSync(checkpoint, text, 0, text.length, NOTE.at);
-  return true;
 }
 
 function readNote(checkpoint: number): Pick<StoredMount, 'mountPoint' | 'incarnation'> | undefined {

@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import type { default as Koffi } from 'koffi';
 import { ColdpgsError, sentenceOf } from '../errors.js';
 import type { Log } from '../log.js';
 import { storedNames } from './descriptor-store.js';
@@ -16,16 +17,10 @@ const CONTROL_HEADER_BYTES = 16;
 /** Sends one message of sd_notify(3), with a descriptor if it has one. Throws where it cannot be sent. */
 export type Notify = (message: string, descriptor?: number) => void;
 
-/** The way to the systemd that runs this process as a service; undefined where none does. Throws NO_DESCRIPTOR_STORE without the koffi package. */
-export async function systemdNotify(socketPath = process.env['NOTIFY_SOCKET']): Promise<Notify | undefined> {
-  if (!socketPath) return undefined;
-  const { default: koffi } = await import('koffi').catch((failure: unknown) => {
-    const sentence = 'The descriptor store of systemd needs the npm package koffi, which is not installed.';
-    throw new ColdpgsError('NO_DESCRIPTOR_STORE', 'EOPNOTSUPP', sentence, failure);
-  });
-  const libc = koffi.load(null);
+/** struct msghdr of sendmsg(2) and recvmsg(2). */
+export function messageType(koffi: typeof Koffi) {
   const part = koffi.struct({ base: 'void *', bytes: 'size_t' });
-  const header = koffi.struct({
+  return koffi.struct({
     name: 'void *',
     nameBytes: 'uint32_t',
     parts: koffi.pointer(part),
@@ -34,8 +29,18 @@ export async function systemdNotify(socketPath = process.env['NOTIFY_SOCKET']): 
     controlBytes: 'size_t',
     flags: 'int',
   });
+}
+
+/** The way to the systemd that runs this process as a service; undefined where none does. Throws NO_DESCRIPTOR_STORE without the koffi package. */
+export async function systemdNotify(socketPath = process.env['NOTIFY_SOCKET']): Promise<Notify | undefined> {
+  if (!socketPath) return undefined;
+  const { default: koffi } = await import('koffi').catch((failure: unknown) => {
+    const sentence = 'The descriptor store of systemd needs the npm package koffi, which is not installed.';
+    throw new ColdpgsError('NO_DESCRIPTOR_STORE', 'EOPNOTSUPP', sentence, failure);
+  });
+  const libc = koffi.load(null);
   const socket = libc.func('socket', 'int', ['int', 'int', 'int']);
-  const sendmsg = libc.func('sendmsg', 'long', ['int', koffi.pointer(header), 'int']);
+  const sendmsg = libc.func('sendmsg', 'long', ['int', koffi.pointer(messageType(koffi)), 'int']);
   const name = addressOf(socketPath);
   return (message, descriptor) => {
     const bytes = Buffer.from(message);

@@ -2,6 +2,7 @@ import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import koffi from 'koffi';
 import type { Test } from 'tap';
+import { messageType } from '../../src/daemon/systemd.js';
 import { temporaryFolder } from './fixture.js';
 
 const AF_UNIX = 1;
@@ -27,17 +28,7 @@ export class NotifySocket {
   }
 
   private constructor(readonly path: string) {
-    const part = koffi.struct({ base: 'void *', bytes: 'size_t' });
-    const header = koffi.struct({
-      name: 'void *',
-      nameBytes: 'uint32_t',
-      parts: koffi.pointer(part),
-      partCount: 'size_t',
-      control: 'void *',
-      controlBytes: 'size_t',
-      flags: 'int',
-    });
-    this.#receive = this.#libc.func('recvmsg', 'long', ['int', koffi.inout(koffi.pointer(header)), 'int']);
+    this.#receive = this.#libc.func('recvmsg', 'long', ['int', koffi.inout(koffi.pointer(messageType(koffi))), 'int']);
     this.#socket = Number(this.#libc.func('socket', 'int', ['int', 'int', 'int'])(AF_UNIX, DATAGRAMS, 0));
     const address = Buffer.concat([Buffer.from([AF_UNIX, 0]), Buffer.from(`${path}\0`)]);
     if (this.#libc.func('bind', 'int', ['int', 'void *', 'uint32_t'])(this.#socket, address, address.length) !== 0)
