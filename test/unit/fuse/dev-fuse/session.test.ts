@@ -4,58 +4,18 @@ import { setImmediate as turn } from 'node:timers/promises';
 import t from 'tap';
 import { ColdpgsError } from '../../../../src/errors.js';
 import type { ControlFile } from '../../../../src/files/control-file.js';
-import { noContinuity, type WriteOutcome } from '../../../../src/fuse/dev-fuse/continuity.js';
 import { fuse_attr, fuse_entry_out, opcode } from '../../../../src/fuse/dev-fuse/protocol.js';
 import { silentLog } from '../../../../src/log.js';
 import { Tree } from '../../../../src/tree/tree.js';
 import { directory, readOnly, writable } from '../../tree/nodes.js';
+import { demo, root } from './demo-tree.js';
+import { after } from './earlier-process.js';
 import { fields, KernelSide, name, openIn, pollIn, readIn, releaseIn, request, writeIn } from './kernel-side.js';
 
-const { EACCES, EINTR, EINVAL, EIO, EISDIR, ENOENT, ENOSYS, ENOTDIR, EPERM, EPROTO, ESTALE } = constants.errno;
-const root = { uid: 5, gid: 6 };
+const { EACCES, EIO, EISDIR, ENOENT, ENOSYS, ENOTDIR, EPERM, EPROTO, ESTALE } = constants.errno;
 const O_RDONLY = 0;
 const O_WRONLY = 1;
 const POLLPRI = 2;
-
-/** A file that says what was last written, and tells of it. */
-function noticed(identity: string): ControlFile {
-  let last = 'nothing\n';
-  const listeners = new Set<() => void>();
-  return {
-    ...writable(identity, (text) => {
-      last = text;
-      for (const tell of listeners) tell();
-    }),
-    render: () => last,
-    onChange: (listener) => {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
-  };
-}
-
-function demo(incarnation = 0): Tree {
-  const memcg = directory({ file: readOnly('memcg 7 file', () => 'of a memcg\n') });
-  return new Tree(
-    directory({
-      text: readOnly('text', () => 'some text\n'),
-      noticed: noticed('noticed'),
-      defective: writable('defective', () => {
-        throw new TypeError('a defect');
-      }),
-      refusing: writable('refusing', () => {
-        throw new ColdpgsError('BAD_VALUE', 'EINVAL', 'no');
-      }),
-      slow: writable('slow', async (_text, { signal }) => {
-        await new Promise((resolve) => signal.addEventListener('abort', resolve));
-        throw new ColdpgsError('CANCELLED', 'EINTR', 'interrupted');
-      }),
-      memcgs: { ...directory({ memcg }), identity: 'memcgs', changing: true },
-    }),
-    root,
-    { incarnation },
-  );
-}
 
 void t.test('INIT agrees on a version and on what is wanted of what the kernel has', async (t) => {
   const kernel = new KernelSide(demo());
@@ -180,48 +140,6 @@ void t.test('what cannot be done is a negative errno', async (t) => {
   }
 });
 
-void t.test('WRITE is answered when its effect is done, with its length or its errno', async (t) => {
-  const lines: object[] = [];
-  const log = { ...silentLog, info: (details: object) => void lines.push(details) };
-  const tree = new Tree(directory({ noticed: noticed('noticed'), refusing: demo().find('/refusing').node }), root, {
-    log,
-  });
-  const kernel = new KernelSide(tree);
-  const nodeId = kernel.lookup('noticed');
-  const handle = kernel.open(nodeId, O_WRONLY);
-  const body = writeIn(handle, 'news\n');
-  const unique = kernel.ask(opcode.FUSE_WRITE, { nodeId, body, uid: 1000, pid: 77 });
-  body.fill(0);
-  await turn();
-  t.same(kernel.replyTo(unique)?.body, fields([32, 5], [32, 0]));
-  t.equal(kernel.read(nodeId, kernel.open(nodeId)), 'news\n');
-
-  const refusing = kernel.lookup('refusing');
-  const refused = writeIn(kernel.open(refusing, O_WRONLY), 'x'.repeat(100));
-  const second = kernel.ask(opcode.FUSE_WRITE, { nodeId: refusing, body: refused, uid: 1001, pid: 78 });
-  await turn();
-  t.equal(kernel.replyTo(second)?.error, -EINVAL);
-  t.match(lines, [
-    { path: '/noticed', uid: 1000, pid: 77, text: '"news\\n"' },
-    { path: '/refusing', uid: 1001, pid: 78, errno: 'EINVAL', text: `"${'x'.repeat(40)}..."` },
-  ]);
-});
-
-void t.test('INTERRUPT ends the write that it names, and gets no answer itself', async (t) => {
-  const kernel = new KernelSide(demo());
-  const nodeId = kernel.lookup('slow');
-  const unique = kernel.ask(opcode.FUSE_WRITE, { nodeId, body: writeIn(kernel.open(nodeId, O_WRONLY), '1') });
-  await turn();
-  t.equal(kernel.replyTo(unique), undefined);
-  const before = kernel.replies.length;
-  kernel.ask(opcode.FUSE_INTERRUPT, { body: fields([64, 999]) });
-  t.equal(kernel.replyTo(unique), undefined, 'another one was meant');
-  kernel.ask(opcode.FUSE_INTERRUPT, { body: fields([64, unique]) });
-  await turn();
-  t.equal(kernel.replyTo(unique)?.error, -EINTR);
-  t.equal(kernel.replies.length, before + 1);
-});
-
 void t.test('READDIR and READDIRPLUS list a directory in parts, each name once', async (t) => {
   const names = Array.from({ length: 100 }, (_, index) => `name ${index} ${'x'.repeat(index % 9)}`);
   const entries = Object.fromEntries(names.map((one) => [one, readOnly(one, () => '')]));
@@ -282,21 +200,6 @@ void t.test('POLL: news once per change, and a wake-up for who waits', async (t)
   t.equal(body.readUInt32LE(0) & POLLPRI, POLLPRI);
 });
 
-/** What an earlier process left: outcomes by request. */
-function after(outcomes: Record<number, WriteOutcome>) {
-  const told: string[] = [];
-  const continuity = {
-    ...noContinuity,
-    incarnation: 1,
-    inheritedPollers: [42],
-    inheritedWrites: new Map(Object.entries(outcomes).map(([unique, outcome]) => [Number(unique), outcome])),
-    begun: (unique: number) => void told.push(`begun ${unique}`),
-    ended: (unique: number, outcome: WriteOutcome) => void told.push(`ended ${unique} ${JSON.stringify(outcome)}`),
-    answered: (unique: number) => void told.push(`answered ${unique}`),
-  };
-  return { continuity, told };
-}
-
 void t.test('after another process: the kernel is asked for what that one read, and pollers look again', async (t) => {
   const kernel = new KernelSide(demo(1), after({}));
   t.ok(kernel.session.resume());
@@ -327,34 +230,6 @@ void t.test('after another process: the text ends where it ended for who had beg
   const kernel = new KernelSide(growing('1000\n'), after({}));
   t.equal(kernel.read(nodeId, handle, 2), '');
   t.equal(kernel.read(nodeId, handle, 0), '1000\n', 'who returns to the start gets it all');
-});
-
-void t.test('after another process: a write that it ended is answered, not done again', async (t) => {
-  const { continuity, told } = after({ 10: { count: 3 }, 12: { errno: EINVAL }, 14: 'begun' });
-  const kernel = new KernelSide(demo(1), { continuity });
-  const nodeId = kernel.lookup('noticed');
-  const handle = kernel.open(nodeId, O_WRONLY);
-  const resent = (unique: bigint) => {
-    kernel.ask(opcode.FUSE_WRITE, { nodeId, body: writeIn(handle, 'new'), unique: unique | 0x8000_0000_0000_0000n });
-    return kernel.replyTo(unique | 0x8000_0000_0000_0000n);
-  };
-  t.match(resent(10n), { error: 0, body: fields([32, 3], [32, 0]) });
-  t.match(resent(12n), { error: -EINVAL });
-  t.match(resent(14n), { error: -EINTR }, 'cut off in the middle: what is done is done');
-  t.equal(kernel.read(nodeId, kernel.open(nodeId)), 'nothing\n');
-  t.equal(resent(16n), undefined);
-  await turn();
-  t.match(kernel.replies.at(-1), { error: 0 }, 'what it had not begun is done now');
-  t.equal(kernel.read(nodeId, kernel.open(nodeId)), 'new');
-  t.same(told, ['answered 10', 'answered 12', 'answered 14', 'ended 16 {"count":3}', 'answered 16']);
-});
-
-void t.test('a number that an earlier process used means nothing without the mark of a repetition', async (t) => {
-  const kernel = new KernelSide(demo(1), after({ 10: { count: 3 } }));
-  const nodeId = kernel.lookup('noticed');
-  kernel.ask(opcode.FUSE_WRITE, { nodeId, body: writeIn(kernel.open(nodeId, O_WRONLY), 'new'), unique: 10n });
-  await turn();
-  t.equal(kernel.read(nodeId, kernel.open(nodeId)), 'new');
 });
 
 void t.test('a malformed request gets EIO and a line in the log; one without a header only the line', async (t) => {
