@@ -1,12 +1,10 @@
 import { ColdpgsError } from '../errors.js';
 import type { Kernel } from '../kernel/kernel.js';
 import type { Log } from '../log.js';
-import type { Compactor } from './compactor.js';
+import { type Compactor, hugeOrder, mostPasses } from './compactor.js';
 import { freeBlocks } from './compaction-decision.js';
 import type { Problems } from './problems.js';
 
-/** The order of huge pages of 2 MiB: what compaction after a run is for. */
-export const hugeOrder = 9;
 /** One compaction goes over all of a node; what others did meanwhile may make another one worth it. */
 const mostCompactions = 3;
 
@@ -26,9 +24,9 @@ export class CompactionRequests {
     return this.kernel.compaction.freeBlocksByNode();
   }
 
-  /** Compacts the whole machine once. Throws KERNEL_REFUSED, CANCELLED. */
+  /** Compacts the whole machine. Throws KERNEL_REFUSED, CANCELLED. */
   async all(signal: AbortSignal): Promise<void> {
-    await this.#compact(undefined, signal);
+    await this.#compact(undefined, mostPasses, signal);
   }
 
   /**
@@ -40,7 +38,7 @@ export class CompactionRequests {
       let blocks = this.#blocksOf(node);
       for (let times = 0; freeBlocks(blocks, order) === 0 && times < mostCompactions; times++) {
         const before = blocks;
-        await this.#compact(node, signal);
+        await this.#compact(node, 1, signal);
         blocks = this.#blocksOf(node);
         if (!isLessFragmented(blocks, before)) break;
       }
@@ -57,13 +55,13 @@ export class CompactionRequests {
     for (const [node, pages] of freedPages) {
       const smallPages = smallPagesOf(this.#blocksOf(node)) - smallPagesOf({ blocksByOrder: before.get(node) ?? [] });
       this.log.debug({ node, pages, smallPages }, 'free blocks after a run');
-      if (Math.min(pages, smallPages) >= 2 ** hugeOrder) await this.#compact(node, signal);
+      if (Math.min(pages, smallPages) >= 2 ** hugeOrder) await this.#compact(node, mostPasses, signal);
     }
   }
 
-  async #compact(node: number | undefined, signal: AbortSignal): Promise<void> {
+  async #compact(node: number | undefined, passes: number, signal: AbortSignal): Promise<void> {
     const before = this.freeBlocks();
-    const outcome = await this.compactor.compactNow(node, signal);
+    const outcome = await this.compactor.compactNow(node, passes, signal);
     const gained = hugeBlocks(this.freeBlocks()) - hugeBlocks(before);
     this.log.info({ node, outcome, hugeBlocksGained: gained }, 'compacted on request');
     if (outcome === 'cancelled')

@@ -33,8 +33,16 @@ export interface CompactionRecord {
   readonly blocksGained: number;
 }
 
+/** Why what goes on must be killed, if it must; waits no longer than until it has ended. */
+type ReasonToKill = (ended: AbortSignal) => Promise<CompactionOutcome | undefined>;
+
 /** Pressure is looked at so often while a compaction goes on. */
 const lookMs = 1000;
+/** One pass of the kernel leaves some of what can be joined: as long as a pass gains so many blocks, another follows, but no more than so many in all. */
+const worthAnotherPass = 16;
+export const mostPasses = 4;
+/** The order of huge pages of 2 MiB: what compaction on request is for. */
+export const hugeOrder = 9;
 /** A process that was killed has so long to end before it is left to itself. */
 const dyingMs = 30_000;
 const longestNapMs = 3_600_000;
@@ -102,12 +110,12 @@ export class Compactor {
   }
 
   /**
-   * Compacts a node, or the whole machine, now, whatever the settings and the pressure; in its turn with compactions by itself. Killed when `signal` is aborted.
+   * Compacts a node, or the whole machine, now, whatever the settings and the pressure, in so many passes at most; in its turn with compactions by itself. Killed when `signal` is aborted.
    * Throws CANCELLED before it begins, KERNEL_REFUSED when it cannot be started.
    */
-  async compactNow(node: number | undefined, signal: AbortSignal): Promise<CompactionOutcome> {
+  async compactNow(node: number | undefined, passes: number, signal: AbortSignal): Promise<CompactionOutcome> {
     return this.#rounds.run('/', signal, () =>
-      this.#watch(this.#begin(node), () => Promise.resolve(signal.aborted ? 'cancelled' : undefined)),
+      this.#inPasses({ node, order: hugeOrder, passes }, async () => (signal.aborted ? 'cancelled' : undefined)),
     );
   }
 
@@ -139,11 +147,11 @@ export class Compactor {
     const at = new Date();
     const startMs = this.clock.nowMs();
     const guard = new PressureGuard(this.kernel, this.clock, '/', 'tree', this.#settings.compact_psi_percent_limit);
-    const outcome = await this.#watch(this.#begin(), (elapsedMs, ended) =>
-      this.#reasonToKill(guard, elapsedMs, signal, ended),
+    const order = this.#settings.compact_order;
+    const outcome = await this.#inPasses({ order, passes: mostPasses }, (ended) =>
+      this.#reasonToKill(guard, this.clock.nowMs() - startMs, signal, ended),
     );
     this.#left = await this.kernel.compaction.freeMemory();
-    const order = this.#settings.compact_order;
     const tookMs = this.clock.nowMs() - startMs;
     this.lastRun = {
       at,
@@ -156,6 +164,23 @@ export class Compactor {
     this.log.info({ ...this.lastRun }, 'compacted');
   }
 
+  /** Passes over a node, or over all of them, while they gain blocks of an order; the first that ends in another way than "done" is the last. */
+  async #inPasses(
+    { node, order, passes }: { readonly node?: number | undefined; readonly order: number; readonly passes: number },
+    reasonToKill: ReasonToKill,
+  ): Promise<CompactionOutcome> {
+    for (let pass = 1; ; pass++) {
+      const before = this.#blocksOf(order);
+      const outcome = await this.#watch(this.#begin(node), reasonToKill);
+      if (outcome !== 'done' || pass === passes || this.#blocksOf(order) - before < worthAnotherPass) return outcome;
+    }
+  }
+
+  #blocksOf(order: number): number {
+    const byNode = [...this.kernel.compaction.freeBlocksByNode().values()];
+    return byNode.reduce((sum, blocksByOrder) => sum + freeBlocks({ blocksByOrder }, order), 0);
+  }
+
   #begin(node?: number): CompactionRun {
     const going = this.kernel.compaction.start(node);
     this.#going = going;
@@ -164,22 +189,17 @@ export class Compactor {
   }
 
   /** Waits for the end of a compaction, and kills it when it must not go on. */
-  async #watch(
-    going: CompactionRun,
-    reasonToKill: (elapsedMs: number, ended: AbortSignal) => Promise<CompactionOutcome | undefined>,
-  ): Promise<CompactionOutcome> {
+  async #watch(going: CompactionRun, reasonToKill: ReasonToKill): Promise<CompactionOutcome> {
     let end: CompactionEnd | undefined;
     const ended = new AbortController();
     void going.ended.then((how) => {
       end = how;
       ended.abort();
     });
-    const startMs = this.clock.nowMs();
     let killedFor: CompactionOutcome | undefined;
     let killedMs = 0;
     while (end === undefined) {
-      const nowMs = this.clock.nowMs();
-      killedFor ??= await reasonToKill(nowMs - startMs, ended.signal);
+      killedFor ??= await reasonToKill(ended.signal);
       if (killedFor && end === undefined) {
         if (killedMs === 0) killedMs = this.clock.nowMs();
         going.kill();

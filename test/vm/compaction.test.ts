@@ -34,11 +34,17 @@ void describe('memory that is free in single pages', () => {
       .reduce((sum, blocks, above) => sum + Number(blocks) * 2 ** above, 0);
   };
 
-  void it('is joined at once by "now"', async () => {
+  void it('is joined by "now", so far that the kernel by itself gains little more', { timeout: 120_000 }, async () => {
     workload = await Workload.start(memcg, 'holes:768:0');
     const before = await hugeBlocks();
     await echo('now', daemon.globalFile('compact'));
-    assertAtLeast('free huge blocks', await hugeBlocks(), before + 32);
+    const after = await hugeBlocks();
+    // How many there are to gain is up to where the fragments lie.
+    await echo(1, '/proc/sys/vm/compact_memory');
+    const left = (await hugeBlocks()) - after;
+    console.log(`# free huge blocks: ${before}, ${after} after "now", and ${left} more by compact_memory`);
+    assertAtLeast('gained', after - before, 1);
+    assertAtLeast('gained by us, not left to the kernel', after - before, left);
   });
 
   void it('an order of which there is a free block is no work, one that is none is EINVAL', async () => {

@@ -9,8 +9,10 @@ const ORDERS = 11;
 export interface Fragmentation {
   /** Free blocks by order, all of them movable. */
   blocks: number[];
-  /** How long a compaction takes; it joins all blocks to the largest there can be. */
+  /** How long a compaction takes. */
   compactionMs: number;
+  /** As many blocks of an order as one compaction joins, of those there are. */
+  joinedAtOnce: number;
   /** Whether a process that compacts ends when it is killed. */
   endsWhenKilled: boolean;
 }
@@ -20,6 +22,7 @@ export class SimulatedCompaction implements CompactionInterface {
   readonly fragmentation: Fragmentation = {
     blocks: Array.from({ length: ORDERS }, (_, order) => (order === ORDERS - 1 ? 64 : 0)),
     compactionMs: 2000,
+    joinedAtOnce: Infinity,
     endsWhenKilled: true,
   };
   /** Compactions started so far: the node, or undefined for all. */
@@ -63,11 +66,11 @@ export class SimulatedCompaction implements CompactionInterface {
   }
 
   #join(): void {
-    const { blocks } = this.fragmentation;
+    const { blocks, joinedAtOnce } = this.fragmentation;
     for (let order = 0; order < ORDERS - 1; order++) {
-      const count = blocks[order] ?? 0;
-      blocks[order] = count % 2;
-      blocks[order + 1] = (blocks[order + 1] ?? 0) + Math.floor(count / 2);
+      const pairs = Math.floor(Math.min(blocks[order] ?? 0, joinedAtOnce) / 2);
+      blocks[order] = (blocks[order] ?? 0) - 2 * pairs;
+      blocks[order + 1] = (blocks[order + 1] ?? 0) + pairs;
     }
   }
 }

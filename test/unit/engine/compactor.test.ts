@@ -28,6 +28,30 @@ void t.test('fragments of more than the threshold are joined, and what was gaine
   t.equal(it.engine.compactor.lastPeriod?.reason, 'not_fragmented');
 });
 
+void t.test('passes go on while one gains enough to be worth the next', async (t) => {
+  for (const [joinedAtOnce, passes, blocksGained] of [
+    [8192 - 512, 1, 15],
+    [8192, 4, 64],
+    [16384, 3, 64],
+  ] as const) {
+    const it = await compacting();
+    fragment(it, 32768);
+    it.machine.fragmentation.joinedAtOnce = joinedAtOnce;
+    await it.clock.finish(it.engine.compactor.runNow(never()));
+    t.equal(it.machine.compactions, passes);
+    t.match(it.engine.compactor.lastRun, { outcome: 'done', blocksGained });
+  }
+});
+
+void t.test('and their time counts together', async (t) => {
+  const it = await compacting({ compact_sec_max: 5 });
+  fragment(it, 32768);
+  Object.assign(it.machine.fragmentation, { joinedAtOnce: 8192, compactionMs: 3000 });
+  await it.clock.finish(it.engine.compactor.runNow(never()));
+  t.equal(it.machine.compactions, 2);
+  t.match(it.engine.compactor.lastRun, { outcome: 'too_long', blocksGained: 16 });
+});
+
 void t.test('fragments are counted from what the last compaction left; so is the fall of free memory', async (t) => {
   const it = await compacting({ compact_threshold: 1000 });
   fragment(it, 1000);
