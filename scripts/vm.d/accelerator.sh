@@ -13,7 +13,8 @@ choose_accelerator() {
   if [[ $(<"$verdict") == kvm ]]; then
     accelerator=(-accel kvm -cpu host)
   else
-    accelerator=(-accel 'tcg,thread=multi' -cpu max)
+    # A fifth level of page tables costs an emulator more than anything else it could leave out.
+    accelerator=(-accel 'tcg,thread=multi' -cpu 'max,la57=off')
   fi
 }
 

@@ -1,11 +1,9 @@
 /** The tree under sys/fs/cgroup is the memcgs as they are at this moment. */
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { Daemon } from './daemon.js';
-import { makeDataFile, removeDataFile } from './data-file.js';
 import { eventually } from './eventually.js';
-import { kernelIsAtLeast } from './kernel-release.js';
 import { assertAtLeast, assertNear, mib } from './limits.js';
 import { Memcg } from './memcg.js';
 import { cat, echo, says, sh } from './shell.js';
@@ -86,30 +84,6 @@ void describe('memcgs', () => {
     assert.ok(status === 0 || /No such file or directory/.test(stderr), `${status} ${stderr}`);
     assert.equal(daemon.hasEnded, false);
     assert.equal((await sh('cat "$FILE"', { FILE: daemon.memcgFile(memcg, 'stats') })).status, 1);
-  });
-
-  void it('removed ones that still hold page cache are mentioned where their pages are asked for', async (t) => {
-    const parent = Memcg.make('parent');
-    const child = parent.makeChild('child');
-    const dataFile = await makeDataFile('left-behind', 16);
-    try {
-      const reader = await Workload.start(child, `read:16:0:${dataFile}`);
-      await reader.stop();
-      await child.remove();
-      if (kernelIsAtLeast(7, 0)) return t.skip('this kernel gives the pages of a removed memcg to its parent at once');
-      const offline = new RegExp(`^memcg +0 ${child.path}$`, 'm');
-      await eventually('the removed memcg to be listed as such', () =>
-        offline.test(readFileSync('/sys/kernel/debug/lru_gen', 'utf8')),
-      );
-      await echo(1, daemon.globalFile('mode'));
-      await echo(1, daemon.memcgFile(parent, 'threshold'));
-      await echo(1024 * mib, daemon.memcgFile(parent, 'size'));
-      const said = new RegExp(`${parent.path}: 1 removed memcgs below it still hold pages`);
-      assert.match(await daemon.errors(), said);
-    } finally {
-      removeDataFile(dataFile);
-      await parent.remove();
-    }
   });
 
   void it('10,000 of them are listed, with their files', async () => {
