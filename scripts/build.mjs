@@ -18,6 +18,12 @@ const programs = {
   'cli/mlock/lock-changer': 'kernel/linux/mlock/lock-changer',
 };
 
+/** yargs as CommonJS breaks the lines of its help between words; as a module it has nothing to tell words by. */
+const yargsInWords = {
+  name: 'yargs in words',
+  setup: ({ onResolve }) => onResolve({ filter: /^yargs$/ }, () => ({ path: `${top}node_modules/yargs/index.cjs` })),
+};
+
 const common = { absWorkingDir: top, platform: 'node', target: 'node20', logLevel: 'warning', legalComments: 'none' };
 rmSync(`${top}dist`, { recursive: true, force: true });
 await build({
@@ -36,11 +42,12 @@ await build({
   bundle: true,
   splitting: true,
   sourcemap: true,
+  plugins: [yargsInWords],
   // Of machine code, and not needed by everybody.
   external: ['fuse-native', 'koffi'],
   // Some packages are CommonJS inside.
   banner: {
-    js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
+    js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url), __dirname = import.meta.dirname;",
   },
 });
 for (const name of commands) chmodSync(`${top}dist/cli/${name}.cjs`, 0o755);
