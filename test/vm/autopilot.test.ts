@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Daemon } from './daemon.js';
 import { makeDataFile, removeDataFile } from './data-file.js';
 import { eventually } from './eventually.js';
+import { startHoles } from './holes.js';
 import { assertAtMost } from './limits.js';
 import { Memcg } from './memcg.js';
 import { cat, echo, sh } from './shell.js';
@@ -116,34 +117,30 @@ void describe('compaction', { skip: hasPressure ? false : 'this kernel was boote
     writeFileSync(proactiveness, proactivenessBefore);
   });
 
-  void it(
-    'gains blocks where memory is in fragments, and the process that does it has no file of ours open',
-    { timeout: 120_000 },
-    async () => {
-      const memcg = Memcg.make('fragments');
-      const workload = await Workload.start(memcg, 'holes:512:0');
-      try {
-        const { status, stderr } = await sh('echo 1 > "$RUN"', { RUN: `${folder(daemon)}/compact/run` });
-        assert.equal(status, 0, stderr);
-        const text = await cat(`${folder(daemon)}/compact/status`);
-        assert.match(text, /last_run_reason: fragmented\n/);
-        assert.match(text, /last_run_ended: done\n/);
-        // How many there are to gain is up to where the fragments lie, and one pass of the kernel leaves some: 19 gained and 61 by the next was seen.
-        const gained = Number(/last_run_blocks_gained: (-?\d+)/.exec(text)?.[1]);
-        assert.ok(gained > 0, text);
-      } finally {
-        await workload.stop();
-        await memcg.remove();
-      }
-      const starters = (await sh('grep -l coldpgs-compaction /proc/[0-9]*/cmdline | cut -d/ -f3; true', {})).stdout
-        .trim()
-        .split('\n');
-      for (const pid of starters.filter((one) => one !== '' && existsSync(`/proc/${one}/fd`))) {
-        const open = (await sh('ls -l "/proc/$PID/fd"; true', { PID: pid })).stdout;
-        assert.doesNotMatch(open, /\/dev\/fuse/);
-      }
-    },
-  );
+  void it('gains blocks where memory is in fragments, and the process that does it has no file of ours open', async () => {
+    const memcg = Memcg.make('fragments');
+    const workload = await startHoles(memcg, 256);
+    try {
+      const { status, stderr } = await sh('echo 1 > "$RUN"', { RUN: `${folder(daemon)}/compact/run` });
+      assert.equal(status, 0, stderr);
+      const text = await cat(`${folder(daemon)}/compact/status`);
+      assert.match(text, /last_run_reason: fragmented\n/);
+      assert.match(text, /last_run_ended: done\n/);
+      // How many there are to gain is up to where the fragments lie.
+      const gained = Number(/last_run_blocks_gained: (-?\d+)/.exec(text)?.[1]);
+      assert.ok(gained > 0, text);
+    } finally {
+      await workload.stop();
+      await memcg.remove();
+    }
+    const starters = (await sh('grep -l coldpgs-compaction /proc/[0-9]*/cmdline | cut -d/ -f3; true', {})).stdout
+      .trim()
+      .split('\n');
+    for (const pid of starters.filter((one) => one !== '' && existsSync(`/proc/${one}/fd`))) {
+      const open = (await sh('ls -l "/proc/$PID/fd"; true', { PID: pid })).stdout;
+      assert.doesNotMatch(open, /\/dev\/fuse/);
+    }
+  });
 
   void it('leaves no process behind after SIGKILL of the daemon', async () => {
     const other = await Daemon.start();
