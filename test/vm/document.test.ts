@@ -1,8 +1,8 @@
 /** The 11 examples of coldpgs's document (examples/), with its own commands and paths, under `coldpgs exec --layout v1`. */
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, describe, it } from 'node:test';
+import { after, afterEach, before, describe, it } from 'node:test';
 import { Daemon, type DaemonOptions } from './daemon.js';
-import { says } from './shell.js';
+import { echo, says } from './shell.js';
 import { kernelIsAtLeast } from './kernel-release.js';
 import { assertAtMost, assertNear, mib } from './limits.js';
 import { pageBytes } from './memcg.js';
@@ -63,8 +63,14 @@ function along(row: Row, other: Row): number {
 
 void describe('an example of the document, run as it is', () => {
   let daemon: Daemon;
-  const started = async (options: DaemonOptions): Promise<void> => void (daemon = await Daemon.start(options));
-  afterEach(() => daemon.remove());
+  /** One daemon for the examples of a group: what outlives an example of what it sets is set back. */
+  function withDaemon(options: DaemonOptions): void {
+    before(async () => void (daemon = await Daemon.start(options)));
+    after(() => daemon.remove());
+    afterEach(async () => {
+      for (const name of ['flags', 'threshold_nonrot']) await echo(0, daemon.globalFile(name));
+    });
+  }
 
   async function run(example: string): Promise<Transcript> {
     const script = 'coldpgs exec --layout v1 --mount "$MOUNT" -- sh /root/examples/$EXAMPLE.sh 2>&1';
@@ -72,7 +78,7 @@ void describe('an example of the document, run as it is', () => {
   }
 
   void describe('of page cache and anonymous memory', () => {
-    beforeEach(() => started({ options: ['--dialect', 'doc'] }));
+    withDaemon({ options: ['--dialect', 'doc'] });
 
     for (const example of ['01-global-page-cache', '03-memcg-page-cache'])
       void it(example, async () => {
@@ -113,7 +119,7 @@ void describe('an example of the document, run as it is', () => {
   });
 
   void describe('of mlocked memory', () => {
-    beforeEach(() => started({ options: ['--dialect', 'doc', '--allow-mlocked'] }));
+    withDaemon({ options: ['--dialect', 'doc', '--allow-mlocked'] });
 
     for (const example of ['02-global-locked-page-cache', '04-memcg-locked-page-cache'])
       void it(example, async () => {
@@ -132,7 +138,7 @@ void describe('an example of the document, run as it is', () => {
   });
 
   void describe('of slab', () => {
-    beforeEach(() => started({}));
+    withDaemon({});
 
     void it('11-global-slab', async () => {
       const { text } = await run('11-global-slab');
