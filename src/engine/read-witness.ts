@@ -22,8 +22,9 @@ export interface WitnessSurroundings {
 /** A smaller sample would say nothing, a larger one no more. */
 const fewestFrames = 8 * 1024;
 const mostFrames = 1024 * 1024;
-/** With nothing measured yet: some ten milliseconds' worth. */
+/** Before the first look: some ten milliseconds' worth on hardware, less where a few blocks take longer than that. */
 const firstFrames = 64 * 1024;
+const blocksTried = 8;
 /** The sample is halved when it costs so many times its budget, and doubled when it costs as little of it. */
 const tooDear = 1.3;
 const cheap = 0.3;
@@ -68,7 +69,10 @@ export class KernelFlagsWitness implements ReadWitness {
         `Use of page cache through read(2) cannot be seen: ${obstacle}.`,
       );
     this.#frameCount = await this.surroundings.pageFrames.count();
-    this.#sample = frameSample(this.#frameCount, strideFor(this.#frameCount, firstFrames));
+    const frameMs = await this.#frameMs();
+    const affordable = frameMs > 0 ? this.#budgetMs() / frameMs : firstFrames;
+    const frames = Math.max(fewestFrames, Math.min(firstFrames, affordable));
+    this.#sample = frameSample(this.#frameCount, strideFor(this.#frameCount, frames));
   }
 
   async stop(): Promise<void> {
@@ -132,9 +136,23 @@ export class KernelFlagsWitness implements ReadWitness {
     }
   }
 
+  /** What a look may take. */
+  #budgetMs(): number {
+    return (this.surroundings.periodMs() * Math.min(this.surroundings.cpuPercent, mostPercent)) / 100;
+  }
+
+  /** What the kernel takes to tell of a frame, by some blocks all over memory. */
+  async #frameMs(): Promise<number> {
+    const { clock, pageFrames } = this.surroundings;
+    const beganMs = clock.nowMs();
+    for (let nth = 0; nth < blocksTried; nth++)
+      await pageFrames.read(Math.floor((this.#frameCount * nth) / blocksTried), this.#frames);
+    return (clock.nowMs() - beganMs) / (blocksTried * framesPerBlock);
+  }
+
   /** Makes the sample as large as its budget allows by what a look took. */
   #fitSample(spentMs: number): void {
-    const budgetMs = (this.surroundings.periodMs() * Math.min(this.surroundings.cpuPercent, mostPercent)) / 100;
+    const budgetMs = this.#budgetMs();
     const { stride } = this.#sample;
     const frames = this.#frameCount / stride;
     if (spentMs > budgetMs * tooDear && frames / 2 >= fewestFrames) this.#resample(stride * 2);

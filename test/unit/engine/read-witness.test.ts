@@ -118,6 +118,36 @@ void t.test('between agings a bit that stays set makes nothing older', async (t)
   t.strictSame(rounds.reads(), { 0: 256 });
 });
 
+void t.test(
+  'the first look takes no more frames than its budget has time for, but enough to say something',
+  async (t) => {
+    const budgetMs = (periodMs * 5) / 100;
+    for (const [frameMs, frames] of [
+      [0, 65_536],
+      [budgetMs / 32_768, 32_768],
+      [1, 8192],
+    ] as const) {
+      let nowMs = 0;
+      let told = 0;
+      const pageFrames = {
+        obstacle: async () => undefined,
+        count: async () => 2 ** 20,
+        read: async (_first: number, into: { readonly capacity: number }) => {
+          nowMs += into.capacity * frameMs;
+          told += into.capacity;
+          return into.capacity;
+        },
+      };
+      const clock = { nowMs: () => nowMs, sleep: async () => undefined };
+      const witness = new KernelFlagsWitness({ pageFrames, clock, periodMs: () => periodMs, cpuPercent: 5 });
+      await witness.start();
+      told = 0;
+      await witness.observe([seenMemcg(memcg, { file: 1 }, 0)], periodMs, never());
+      t.equal(told, frames);
+    }
+  },
+);
+
 void t.test('is refused with the reason where flags cannot be read', async (t) => {
   const { pageFrames } = new ModelFrames().interfaces;
   const witness = new KernelFlagsWitness({
