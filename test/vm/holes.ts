@@ -1,18 +1,16 @@
 import { readFileSync } from 'node:fs';
-import { eventually } from './eventually.js';
-import { mib } from './limits.js';
-import { type Memcg, pageBytes } from './memcg.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Memcg } from './memcg.js';
 import { Workload } from './workload.js';
 
 const hugeOrder = 9;
 
 /** Starts a workload of which every second page was given back, and waits until these are free in single pages. */
 export async function startHoles(memcg: Memcg, sizeMib: number): Promise<Workload> {
-  const before = smallFreePages();
   const workload = await Workload.start(memcg, `holes:${sizeMib}:0`);
   // They come out of the lists of the processors bit by bit, 2,000 a second (decay_pcp_high in mm/page_alloc.c): no compaction sees them there.
-  const singlePages = (sizeMib * mib) / pageBytes / 2;
-  await eventually('the holes to be free', () => smallFreePages() - before > 0.8 * singlePages);
+  for (let before = 0, now = smallFreePages(); now - before > 1000; before = now, now = smallFreePages())
+    await sleep(2000);
   return workload;
 }
 
