@@ -46,6 +46,7 @@ export function capabilitiesText(capabilities: Capabilities): string {
     lru_gen: capabilities.lruGen,
     anon_only_eviction: capabilities.anonOnlyEviction,
     memory_reclaim: capabilities.memoryReclaim,
+    slab_by_memcg: capabilities.slabByMemcg,
     swap_bytes: capabilities.swapBytes,
     zswap: capabilities.zswap,
     psi: capabilities.psi,

@@ -13,6 +13,8 @@ export interface Capabilities {
   /** Anon can be evicted alone (swappiness `max`, 6.16+); before, at swappiness 200, the kernel may turn to file when anon is exhausted. */
   readonly anonOnlyEviction: boolean;
   readonly memoryReclaim: boolean;
+  /** Dentries and inodes of one memcg can be freed (CONFIG_SHRINKER_DEBUG); else only those of all. */
+  readonly slabByMemcg: boolean;
   readonly swapBytes: number;
   readonly zswap: ZswapState;
   readonly psi: boolean;

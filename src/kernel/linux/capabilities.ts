@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { systemErrno } from '../../errors.js';
 import type { Capabilities } from '../capabilities.js';
 import { isAtLeast, type KernelRelease } from '../kernel-release.js';
@@ -28,6 +28,7 @@ export async function findCapabilities(
     lruGen: await findLruGen(paths),
     anonOnlyEviction: hasAnonOnlyEviction(release),
     memoryReclaim: files.find('/', cgroupFileV2.reclaim) !== undefined,
+    slabByMemcg: existsSync(paths.shrinkers),
     swapBytes: devices.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     zswap: parseZswapState(await readTextIfThere(paths.zswapEnabled)),
     psi: await isReadable(paths.memoryPressure),

@@ -43,7 +43,14 @@ export function worldOf({ clock, release = '6.12.0', nodes = 1, swapBytes = [], 
 
 /** What such a machine can do. */
 export function capabilitiesOf(options: MachineOptions, world: World): Capabilities {
-  const { release = '6.12.0', nodes = 1, zswap = false, cgroupVersion = 2, capabilities } = options;
+  const {
+    release = '6.12.0',
+    nodes = 1,
+    shrinkerDebug = false,
+    zswap = false,
+    cgroupVersion = 2,
+    capabilities,
+  } = options;
   return {
     kernelRelease: release,
     cgroupVersion,
@@ -51,6 +58,7 @@ export function capabilitiesOf(options: MachineOptions, world: World): Capabilit
     lruGen: 'on',
     anonOnlyEviction: world.behaviour.anonOnlyEviction,
     memoryReclaim: cgroupVersion === 2,
+    slabByMemcg: shrinkerDebug,
     swapBytes: world.devices.reduce((sum, { sizePages }) => sum + sizePages * PAGE_BYTES, 0),
     zswap: zswap ? 'on' : 'off',
     psi: true,

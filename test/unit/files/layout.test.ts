@@ -139,6 +139,7 @@ cgroup: v2 at /sys/fs/cgroup
 lru_gen: on
 anon_only_eviction: false
 memory_reclaim: true
+slab_by_memcg: false
 swap_bytes: 4294967296
 zswap: on
 psi: true

@@ -16,7 +16,7 @@ void t.test('a machine that has everything', async (t) => {
       module: { zswap: { parameters: { enabled: 'Y\n' } } },
       devices: { system: { node: { has_memory: '0-1\n' } } },
     },
-    debugfs: { lru_gen: '' },
+    debugfs: { lru_gen: '', shrinker: {} },
   });
   t.strictSame(await kernel.capabilities(), {
     kernelRelease: '7.2.13+deb14-amd64',
@@ -25,6 +25,7 @@ void t.test('a machine that has everything', async (t) => {
     lruGen: 'on',
     anonOnlyEviction: true,
     memoryReclaim: true,
+    slabByMemcg: true,
     swapBytes: 1048572 * 1024,
     zswap: 'on',
     psi: true,
@@ -37,6 +38,7 @@ void t.test('a machine that has nothing', async (t) => {
     lruGen: 'absent',
     anonOnlyEviction: false,
     memoryReclaim: false,
+    slabByMemcg: false,
     swapBytes: 0,
     zswap: 'absent',
     psi: false,
