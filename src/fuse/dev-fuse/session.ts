@@ -5,10 +5,11 @@ import type { Operation } from '../../tree/outcomes.js';
 import { type Located, shapeIsOurs, type Tree } from '../../tree/tree.js';
 import { type Continuity, noContinuity } from './continuity.js';
 import { Directories } from './directories.js';
+import { Entries } from './entries.js';
 import { Nodes } from './nodes.js';
 import { Pollers, pollEvents } from './pollers.js';
 import * as protocol from './protocol.js';
-import { type Entry, ReplyBuffer } from './replies.js';
+import { ReplyBuffer } from './replies.js';
 import {
   callerOf,
   decodeHeader,
@@ -30,10 +31,6 @@ const MOST_WRITE_BYTES = 8192;
 /** open(2). */
 const O_ACCMODE = 3;
 const O_RDONLY = 0;
-
-/** Milliseconds for which the kernel may answer from its memory: of what stays, and of memcgs, which come and go. What is new shows at once. */
-const FIXED_VALID_MS = 1000;
-const CHANGING_VALID_MS = 500;
 
 const WANTED_FLAGS =
   protocol.FUSE_ATOMIC_O_TRUNC |
@@ -67,6 +64,7 @@ export class Session {
   readonly #replies = new ReplyBuffer();
   readonly #nodes: Nodes;
   readonly #directories: Directories;
+  readonly #entries: Entries;
   readonly #pollers: Pollers;
   readonly #writes: WriteRequests;
   readonly #toldOf = new Set<number>();
@@ -80,6 +78,7 @@ export class Session {
     this.#continuity = options.continuity ?? noContinuity;
     this.#nodes = new Nodes(this.#tree);
     this.#directories = new Directories(this.#tree);
+    this.#entries = new Entries(this.#tree, this.#nodes, this.#directories, this.#replies);
     const wake = (kernelHandle: number): void =>
       void options.send(this.#replies.pollWakeup(protocol.FUSE_NOTIFY_POLL, kernelHandle));
     this.#pollers = new Pollers(wake, this.#continuity);
@@ -146,9 +145,9 @@ export class Session {
       case 'release':
         return this.#attempt(header, 'release', () => this.#release(header, request));
       case 'getattr':
-        return this.#attempt(header, 'stat', () => this.#attributes(header));
+        return this.#attempt(header, 'stat', () => this.#entries.attributes(header));
       case 'lookup':
-        return this.#attempt(header, 'stat', () => this.#lookup(header, request.name));
+        return this.#attempt(header, 'stat', () => this.#entries.lookup(header, request.name));
       case 'write':
         return this.#writes.begin(header, request);
       case 'forget':
@@ -161,14 +160,14 @@ export class Session {
         });
       case 'readdir':
       case 'readdirplus':
-        return this.#attempt(header, 'list', () => this.#list(header, request, request.op === 'readdirplus'));
+        return this.#attempt(header, 'list', () => this.#entries.list(header, request, request.op === 'readdirplus'));
       case 'releasedir':
         this.#directories.release(header.nodeId, request.low);
         return this.#status(header, 0);
       case 'truncate':
         return this.#attempt(header, 'truncate', () => {
           this.#tree.truncateAt(this.#nodes.at(header.nodeId));
-          return this.#attributes(header);
+          return this.#entries.attributes(header);
         });
       case 'poll':
         return this.#attempt(header, 'read', () => {
@@ -183,13 +182,13 @@ export class Session {
       case 'setattr':
         return this.#attempt(header, 'change', () => {
           this.#tree.change(this.#nodes.at(header.nodeId), request.change);
-          return this.#attributes(header);
+          return this.#entries.attributes(header);
         });
       case 'mkdir':
         return this.#attemptLater(header, async () => {
           const parent = this.#nodes.at(header.nodeId);
           const made = await this.#tree.make(parent, request.name, request.mode, callerOf(header));
-          return this.#lookedUp(header, made);
+          return this.#entries.lookedUp(header, made);
         });
       case 'rmdir':
         return this.#attemptLater(header, async () => {
@@ -257,32 +256,6 @@ export class Session {
     this.#canResend = this.options.send(this.#replies.notification(protocol.FUSE_NOTIFY_RESEND)) === undefined;
   }
 
-  #lookup(header: Header, name: string): Uint8Array {
-    const parent = this.#nodes.at(header.nodeId);
-    const located = this.#tree.child(parent, name);
-    if (located === undefined) {
-      if (!parent.changing) return this.#replies.noEntry(header, FIXED_VALID_MS);
-      throw new ColdpgsError('NO_SUCH_FILE', 'ENOENT', 'There is no such file or directory.');
-    }
-    return this.#lookedUp(header, located);
-  }
-
-  #lookedUp(header: Header, located: Located): Uint8Array {
-    const entry = this.#entryOf(located);
-    this.#nodes.lookedUp(entry.nodeId, located);
-    return this.#replies.entry(header, entry);
-  }
-
-  #attributes(header: Header): Uint8Array {
-    return this.#replies.attributes(header, this.#entryOf(this.#nodes.at(header.nodeId)));
-  }
-
-  #entryOf(located: Located): Entry {
-    const attributes = this.#tree.attributes(located);
-    const validMs = located.changing ? CHANGING_VALID_MS : FIXED_VALID_MS;
-    return { nodeId: this.#nodes.idOf(located, attributes), attributes, validMs };
-  }
-
   /** What the kernel remembers of a path may be of a memcg that is gone, whose place another has taken: ESTALE has it look the path up again. */
   #open(header: Header, flags: number): Uint8Array {
     const located = this.#nodes.at(header.nodeId);
@@ -315,32 +288,6 @@ export class Session {
     if (this.#continuity.incarnation > 0 && !this.#tree.isOpen(low))
       this.#tree.adopt(low, this.#nodes.at(header.nodeId), flags, high, callerOf(header));
     return low;
-  }
-
-  #list(
-    header: Header,
-    { low, offset, size }: FileHandle & { offset: number; size: number },
-    plus: boolean,
-  ): Uint8Array {
-    const directory = this.#nodes.at(header.nodeId);
-    const entries = this.#directories.entries(header.nodeId, low, directory, offset);
-    const listing = this.#replies.listing(header, size);
-    for (let index = offset; index < entries.length; index++) {
-      const { name, isDirectory } = entries[index] ?? { name: '' };
-      const isChild = index > 1;
-      if (isDirectory === false) {
-        // Short entries are many to a page: the kernel asks for those without attributes next, unless this request has no others.
-        if (plus && index > offset) break;
-        if (!listing.addUnseen(name, index + 1, plus)) break;
-        continue;
-      }
-      const located = isChild ? this.#tree.child(directory, name) : this.#directories.dots(directory, name);
-      if (located === undefined) continue;
-      const entry = this.#entryOf(located);
-      if (!listing.add(name, index + 1, entry, plus && (isChild ? 'counted' : 'bare'))) break;
-      if (plus && isChild) this.#nodes.lookedUp(entry.nodeId, located);
-    }
-    return listing.done();
   }
 
   #poll(handle: number, kernelHandle: number, wake: boolean): number {
