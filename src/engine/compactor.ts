@@ -38,9 +38,13 @@ type ReasonToKill = (ended: AbortSignal) => Promise<CompactionOutcome | undefine
 
 /** Pressure is looked at so often while a compaction goes on. */
 const lookMs = 1000;
-/** One pass of the kernel leaves some of what can be joined: as long as a pass gains so many blocks, another follows, but no more than so many in all. */
+/**
+ * One pass of the kernel leaves some of what can be joined: pages that it moved away wait in the lists of the processors before they are free. As long as there are
+ * fragments of so many blocks another pass follows, after a moment, unless the last one gained less; but no more than so many in all.
+ */
 const worthAnotherPass = 16;
 export const mostPasses = 4;
+const betweenPassesMs = 1000;
 /** The order of huge pages of 2 MiB: what compaction on request is for. */
 export const hugeOrder = 9;
 /** A process that was killed has so long to end before it is left to itself. */
@@ -164,21 +168,30 @@ export class Compactor {
     this.log.info({ ...this.lastRun }, 'compacted');
   }
 
-  /** Passes over a node, or over all of them, while they gain blocks of an order; the first that ends in another way than "done" is the last. */
+  /** Passes over a node, or over all of them, for blocks of an order; the first that ends in another way than "done" is the last. */
   async #inPasses(
     { node, order, passes }: { readonly node?: number | undefined; readonly order: number; readonly passes: number },
     reasonToKill: ReasonToKill,
   ): Promise<CompactionOutcome> {
     for (let pass = 1; ; pass++) {
-      const before = this.#blocksOf(order);
+      const before = this.#freeBlocks(order).blocks;
       const outcome = await this.#watch(this.#begin(node), reasonToKill);
-      if (outcome !== 'done' || pass === passes || this.#blocksOf(order) - before < worthAnotherPass) return outcome;
+      const { blocks, inFragments } = this.#freeBlocks(order);
+      const helps = inFragments >= worthAnotherPass && (pass === 1 || blocks - before >= worthAnotherPass);
+      if (outcome !== 'done' || pass === passes || !helps) return outcome;
+      await this.clock.sleep(betweenPassesMs);
     }
   }
 
-  #blocksOf(order: number): number {
-    const byNode = [...this.kernel.compaction.freeBlocksByNode().values()];
-    return byNode.reduce((sum, blocksByOrder) => sum + freeBlocks({ blocksByOrder }, order), 0);
+  /** Free blocks of an order, and how many the smaller ones would make. */
+  #freeBlocks(order: number): { readonly blocks: number; readonly inFragments: number } {
+    let [blocks, inFragments] = [0, 0];
+    for (const blocksByOrder of this.kernel.compaction.freeBlocksByNode().values()) {
+      blocks += freeBlocks({ blocksByOrder }, order);
+      inFragments +=
+        (freeBlocks({ blocksByOrder }, 0) - freeBlocks({ blocksByOrder }, order) * 2 ** order) / 2 ** order;
+    }
+    return { blocks, inFragments };
   }
 
   #begin(node?: number): CompactionRun {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Daemon } from './daemon.js';
 import { makeDataFile, removeDataFile } from './data-file.js';
 import { eventually } from './eventually.js';
-import { startHoles } from './holes.js';
+import { freeHugeBlocks, startHoles } from './holes.js';
 import { assertAtMost } from './limits.js';
 import { Memcg } from './memcg.js';
 import { cat, echo, sh } from './shell.js';
@@ -113,15 +113,16 @@ void describe('compaction', { skip: hasPressure ? false : 'this kernel was boote
   void it('gains blocks where memory is in fragments, and the process that does it has no file of ours open', async () => {
     const memcg = Memcg.make('fragments');
     const workload = await startHoles(memcg, 256);
+    const before = freeHugeBlocks();
     try {
       const { status, stderr } = await sh('echo 1 > "$RUN"', { RUN: `${folder(daemon)}/compact/run` });
       assert.equal(status, 0, stderr);
       const text = await cat(`${folder(daemon)}/compact/status`);
       assert.match(text, /last_run_reason: fragmented\n/);
       assert.match(text, /last_run_ended: done\n/);
-      // How many there are to gain is up to where the fragments lie.
-      const gained = Number(/last_run_blocks_gained: (-?\d+)/.exec(text)?.[1]);
-      assert.ok(gained > 0, text);
+      assert.match(text, /last_run_blocks_gained: -?\d+\n/);
+      // How many there are to gain is up to where the fragments lie; some come free a little later.
+      await eventually('more free huge blocks', () => freeHugeBlocks() > before);
     } finally {
       await workload.stop();
       await memcg.remove();

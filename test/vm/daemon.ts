@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from './eventually.js';
+import { killAtExit } from './left-behind.js';
 import type { Memcg } from './memcg.js';
 import { cat, echo, sh } from './shell.js';
 
@@ -45,6 +46,7 @@ export class Daemon {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#process.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#log += text));
+    killAtExit(() => this.hasEnded || this.kill('SIGKILL'));
     this.ended = new Promise((resolve) =>
       this.#process.on('close', (code, signal) => resolve(code ?? signal ?? 'unknown')),
     );
@@ -82,6 +84,14 @@ export class Daemon {
   /** All that it wrote to standard error. */
   get log(): string {
     return this.#log;
+  }
+
+  /** What of it is about a memcg: for the message of a test that fails. */
+  logOf(memcg: Memcg): string {
+    return this.#log
+      .split('\n')
+      .filter((line) => line.includes(`"${memcg.path}"`))
+      .join('\n');
   }
 
   hasLogged(message: string): boolean {

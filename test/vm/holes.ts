@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Memcg } from './memcg.js';
+import { says } from './shell.js';
 import { Workload } from './workload.js';
 
 const hugeOrder = 9;
@@ -8,9 +8,15 @@ const hugeOrder = 9;
 /** Starts a workload of which every second page was given back, and waits until these are free in single pages. */
 export async function startHoles(memcg: Memcg, sizeMib: number): Promise<Workload> {
   const workload = await Workload.start(memcg, `holes:${sizeMib}:0`);
-  // They come out of the lists of the processors bit by bit, 2,000 a second (decay_pcp_high in mm/page_alloc.c): no compaction sees them there.
-  for (let before = 0, now = smallFreePages(); now - before > 1000; before = now, now = smallFreePages())
-    await sleep(2000);
+  // They come out of the lists of the processors bit by bit, 2,000 a second (decay_pcp_high in mm/page_alloc.c), while other pages come and go: no
+  // compaction sees them there.
+  let most = 0;
+  for (let unchanged = 0; unchanged < 3;) {
+    await says('sleep 1');
+    const pages = smallFreePages();
+    unchanged = pages > most + 500 ? 0 : unchanged + 1;
+    most = Math.max(most, pages);
+  }
   return workload;
 }
 

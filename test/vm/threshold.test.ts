@@ -99,7 +99,8 @@ void describe('page cache', () => {
 
   void it('goes a few periods later', async () => {
     await memcg.cold(periodMs);
-    assertAtMost('share that stayed', await reclaim(), 0.05);
+    const stayed = await reclaim();
+    assertAtMost(`${daemon.logOf(memcg)}\nshare that stayed`, stayed, 0.05);
   });
 });
 

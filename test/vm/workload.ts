@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { eventually } from './eventually.js';
+import { killAtExit } from './left-behind.js';
 import { type Memcg, pageBytes } from './memcg.js';
 
 const program = '/root/workload';
@@ -33,6 +34,7 @@ export class Workload {
     });
     createInterface({ input: child.stdout }).on('line', (line) => this.#lines.push(line));
     this.#process = child;
+    killAtExit(() => child.kill('SIGKILL'));
   }
 
   /** Starts it with sets such as `anon:128:0` and resolves when all of them are in memory. */

@@ -30,9 +30,10 @@ void t.test('fragments of more than the threshold are joined, and what was gaine
 
 void t.test('passes go on while one gains enough to be worth the next', async (t) => {
   for (const [joinedAtOnce, passes, blocksGained] of [
-    [8192 - 512, 1, 15],
+    [8192 - 512, 2, 30],
     [8192, 4, 64],
-    [16384, 3, 64],
+    [16384, 2, 64],
+    [32768, 1, 64],
   ] as const) {
     const it = await compacting();
     fragment(it, 32768);
