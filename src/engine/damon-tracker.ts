@@ -4,7 +4,7 @@ import type { Memcg } from '../kernel/kernel.js';
 import type { LruGenMemcg } from '../kernel/lru-gen.js';
 import { bandCohorts, bandSchemes, intervalsPerPeriod, type ListedPages } from './damon-bands.js';
 import type { IdleCohort, SeenMemcg, Tracker } from './tracker.js';
-import type { TrackerSurroundings } from './trackers.js';
+import type { TrackerSurroundings } from './tracker-surroundings.js';
 
 /** DAMON walks the pages of a band once for each memcg: it knows so many memcgs, those with the most pages. */
 const mostMemcgs = 16;

@@ -6,7 +6,7 @@ import type { PageType } from './eviction.js';
 import { FrameAges, type PagesByAge } from './frame-ages.js';
 import { Looks } from './looks.js';
 import type { IdleCohort, SeenMemcg, Tracker } from './tracker.js';
-import type { TrackerSurroundings } from './trackers.js';
+import type { TrackerSurroundings } from './tracker-surroundings.js';
 
 /** Frames handled together: some hundred microseconds of work, and a multiple of a word of marks. */
 const sliceFrames = 64 * FRAMES_PER_IDLE_WORD;

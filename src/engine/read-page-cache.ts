@@ -1,12 +1,6 @@
 import type { Looks } from './looks.js';
 import { oldestAge } from './looks.js';
-import type { IdleCohort } from './tracker.js';
-
-/** Page cache of a memcg that was read again after it came in: the same pages by their last read, and by when they came. */
-export interface ReadPageCache {
-  readonly byRead: readonly IdleCohort[];
-  readonly byArrival: readonly IdleCohort[];
-}
+import type { IdleCohort, ReadPageCache } from './tracker.js';
 
 /** Fewer sampled pages of a memcg say nothing of the others. */
 const fewestSampled = 32;

@@ -7,8 +7,8 @@ import { type FrameSample, frameSample, framesPerBlock, known, pfnAt, resampled,
 import { Looks, oldestAge } from './looks.js';
 import { ReadLosses, type WatchedFrame } from './read-losses.js';
 import { type ReadBits, readBits } from './read-bits.js';
-import { type ReadPageCache, ReadTally } from './read-page-cache.js';
-import type { ReadWitness, SeenMemcg } from './tracker.js';
+import { ReadTally } from './read-page-cache.js';
+import type { ReadPageCache, ReadWitness, SeenMemcg } from './tracker.js';
 
 export interface WitnessSurroundings {
   readonly pageFrames: PageFrameInterface;

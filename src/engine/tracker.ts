@@ -2,7 +2,6 @@ import type { Memcg } from '../kernel/kernel.js';
 import type { LruGenMemcg } from '../kernel/lru-gen.js';
 import type { PageType } from './eviction.js';
 import type { ReadLosses } from './read-losses.js';
-import type { ReadPageCache } from './read-page-cache.js';
 
 /** Pages of one memcg, its own and none of its descendants', that are alike in how long they have been idle. */
 export interface IdleCohort {
@@ -55,6 +54,12 @@ export interface Tracker {
   watchReads?(memcg: Memcg, idleMs: number): ReadLosses | undefined;
   /** Forgets all ages: the scan period was switched off for a while, and nothing was seen meanwhile. */
   forget(): void;
+}
+
+/** Page cache of a memcg that was read again after it came in: the same pages by their last read, and by when they came. */
+export interface ReadPageCache {
+  readonly byRead: readonly IdleCohort[];
+  readonly byArrival: readonly IdleCohort[];
 }
 
 /** Sees what agings cannot: page cache that is used through read(2). The mglru tracker corrects its page cache with it. */

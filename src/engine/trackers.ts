@@ -1,28 +1,12 @@
-import type { BorrowedSettings } from './borrowed-settings.js';
 import type { Capabilities } from '../kernel/capabilities.js';
-import type { Clock } from '../kernel/clock.js';
-import type { Kernel } from '../kernel/kernel.js';
-import type { Log } from '../log.js';
 import { isAtLeast, parseKernelRelease } from '../kernel/kernel-release.js';
 import { MappedWitness } from './mapped-witness.js';
 import type { Tracker, TrackerName } from './tracker.js';
+import type { TrackerSurroundings } from './tracker-surroundings.js';
 import { DamonTracker } from './damon-tracker.js';
 import { IdlePageTracker } from './idle-page-tracker.js';
 import { MglruTracker } from './mglru-tracker.js';
 import { KernelFlagsWitness } from './read-witness.js';
-
-/** What a tracker is made of. */
-export interface TrackerSurroundings {
-  readonly kernel: Kernel;
-  readonly clock: Clock;
-  readonly capabilities: Capabilities;
-  readonly log: Log;
-  readonly borrowed: BorrowedSettings;
-  /** How much of one core looking may take, in percent; above 0, at most 100. */
-  readonly cpuPercent: number;
-  /** The scan period in milliseconds; 0 is off. */
-  readonly periodMs: () => number;
-}
 
 /** Share of the budget for watching that the witness of reads may have. */
 const witnessShare = 0.4;

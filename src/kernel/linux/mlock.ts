@@ -7,7 +7,7 @@ import type { LockChange, LockChangeOutcome, LockedMemory, MlockInterface } from
 import { PAGEMAP_ENTRY_BYTES, presentPagesIn, type AddressRange } from '../pagemap.js';
 import { openFile, readPieces, readText } from './kernel-file.js';
 import { identityIn } from './mlock/suitability.js';
-import { machineOf } from './mlock/machine.js';
+import { machineOf } from './mlock/machines.js';
 import type { KernelPaths } from './paths.js';
 import { isGone, kernelRefused } from './refusal.js';
 

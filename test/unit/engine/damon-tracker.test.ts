@@ -2,7 +2,7 @@ import t from 'tap';
 import { BorrowedSettings } from '../../../src/engine/borrowed-settings.js';
 import { bandSchemes } from '../../../src/engine/damon-bands.js';
 import { DamonTracker } from '../../../src/engine/damon-tracker.js';
-import type { TrackerSurroundings } from '../../../src/engine/trackers.js';
+import type { TrackerSurroundings } from '../../../src/engine/tracker-surroundings.js';
 import type { DamonPlan, DamonStat } from '../../../src/kernel/damon.js';
 import type { DamonInterface } from '../../../src/kernel/kernel.js';
 import { memcgOf, seenMemcg } from './frames-kernel.js';

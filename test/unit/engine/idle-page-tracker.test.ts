@@ -1,6 +1,6 @@
 import t from 'tap';
 import { IdlePageTracker } from '../../../src/engine/idle-page-tracker.js';
-import type { TrackerSurroundings } from '../../../src/engine/trackers.js';
+import type { TrackerSurroundings } from '../../../src/engine/tracker-surroundings.js';
 import type { Kernel, Memcg } from '../../../src/kernel/kernel.js';
 import { noIdlePages } from '../../../src/kernel/simulated/no-such-interface.js';
 import { memcgOf, ModelFrames, seenMemcg } from './frames-kernel.js';

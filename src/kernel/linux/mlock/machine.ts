@@ -1,6 +1,3 @@
-import { arm64 } from './arm64.js';
-import { x64 } from './x64.js';
-
 /** What a stopped thread is, whole: what it must be again when it goes on. */
 export interface ThreadState {
   readonly registers: Buffer;
@@ -57,9 +54,4 @@ export interface Machine {
   calling(state: ThreadState, trampoline: Trampoline, frame: SignalFrame, call: SystemCall): Buffer;
   /** What the call answered: 0, or a negative errno. */
   result(registers: Buffer): number;
-}
-
-/** The architecture of this machine; undefined for one that coldpgs does not know so well. */
-export function machineOf(architecture: string = process.arch): Machine | undefined {
-  return { x64, arm64 }[architecture];
 }

@@ -2,7 +2,8 @@ import { closeSync, constants, openSync, readFileSync, readlinkSync, readSync } 
 import { systemErrno } from '../../../errors.js';
 import type { AddressRange } from '../../pagemap.js';
 import { HAS_ENDED, type ProcessIdentity } from '../../mlock.js';
-import { machineOf, type Machine, type Trampoline } from './machine.js';
+import type { Machine, Trampoline } from './machine.js';
+import { machineOf } from './machines.js';
 import { identityIn, obstacleIn, parseMappings, type Mapping } from './suitability.js';
 import { TargetRefusal } from './refusal.js';
 
