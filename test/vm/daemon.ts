@@ -86,14 +86,6 @@ export class Daemon {
     return this.#log;
   }
 
-  /** What of it is about a memcg: for the message of a test that fails. */
-  logOf(memcg: Memcg): string {
-    return this.#log
-      .split('\n')
-      .filter((line) => line.includes(`"${memcg.path}"`))
-      .join('\n');
-  }
-
   hasLogged(message: string): boolean {
     return this.#log.includes(`"msg":"${message}`);
   }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Daemon, periodMs } from './daemon.js';
 import { makeDataFile, removeDataFile } from './data-file.js';
+import { eventually } from './eventually.js';
 import { assertAtLeast, assertAtMost, mib } from './limits.js';
 import { Memcg } from './memcg.js';
 import { echo } from './shell.js';
@@ -99,8 +100,8 @@ void describe('page cache', () => {
 
   void it('goes a few periods later', async () => {
     await memcg.cold(periodMs);
-    const stayed = await reclaim();
-    assertAtMost(`${daemon.logOf(memcg)}\nshare that stayed`, stayed, 0.05);
+    // Only what a look has seen is proven to have been there, and on a slow machine one comes late.
+    await eventually('all of it to go', async () => (await reclaim()) <= 0.05);
   });
 });
 
