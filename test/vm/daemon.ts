@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from './eventually.js';
+import { parseIdlePageStats } from './idle-page-stats.js';
 import { killAtExit } from './left-behind.js';
 import type { Memcg } from './memcg.js';
 import { cat, echo, sh } from './shell.js';
@@ -115,9 +116,21 @@ export class Daemon {
     return cat(`${this.mountPoint}/coldpgs/errors`);
   }
 
+  /**
+   * Resolves when page cache that is in the memcg now and stays unused may go by a threshold of 1 period: besides the memcg being cold, a look that began after this call is
+   * a period old. On a slow machine looks are further apart than agings.
+   */
+  async cold(memcg: Memcg): Promise<void> {
+    const looks = async (): Promise<number> => parseIdlePageStats(await cat(this.idlePageStatsFile(memcg))).pageScans;
+    const before = await looks();
+    await memcg.cold();
+    // One may have been under way, the next one saw all of it, and the one after that comes a period later.
+    await eventually(`looks at ${memcg.path}`, async () => (await looks()) >= before + 3);
+  }
+
   /** Lets a memcg grow cold and reclaims all of it. Rejects with what coldpgs/errors says of the memcg, if it says something. */
   async reclaimCold(memcg: Memcg, mode: 1 | 2 | 3): Promise<void> {
-    await memcg.cold();
+    await this.cold(memcg);
     await echo(mode, this.globalFile('mode'));
     await echo(1, this.memcgFile(memcg, 'threshold'));
     await echo(1_000_000_000, this.memcgFile(memcg, 'size'));

@@ -31,7 +31,7 @@ class Scene {
       MEMCG: memcg.folder,
       DATA: dataFile,
     });
-    await memcg.cold();
+    await daemon.cold(memcg);
     return new Scene(daemon, memcg, workload, dataFile, unitBytes);
   }
 

@@ -58,7 +58,7 @@ void describe('three hot sets of 48 MiB, each used every 500 ms, beside as much 
       ...[`mapped:48:0:${coldMapped}`, `read:48:500:${hotRead}`, `read:48:0:${coldRead}`],
     );
     try {
-      await memcg.cold();
+      await daemon.cold(memcg);
       const inRam = (): number => memcg.anonBytes() + memcg.pageCacheBytes();
       const lostBefore = lostPages(await workload.report());
       const beforeBytes = inRam();

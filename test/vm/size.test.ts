@@ -51,7 +51,7 @@ void describe('128 MiB of cold page cache and as much cold anonymous memory', ()
     memcg = Memcg.make('size');
     dataFile = await makeDataFile('size', 128);
     workload = await Workload.start(memcg, 'anon:128:0', `read:128:0:${dataFile}`);
-    await memcg.cold();
+    await daemon.cold(memcg);
   });
   after(async () => {
     await workload.stop();

@@ -25,7 +25,7 @@ void describe('on cgroup v1', () => {
     dataFile = await makeDataFile('v1', 64);
     anon = await Workload.start(child, 'anon:64:0');
     file = await Workload.start(memcg, `mapped:64:0:${dataFile}`);
-    await memcg.cold();
+    await daemon.cold(memcg);
   });
   after(async () => {
     for (const workload of [anon, file]) await workload.stop();

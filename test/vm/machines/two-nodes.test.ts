@@ -30,7 +30,7 @@ void describe('a memcg with memory on two nodes', () => {
     workloads = [];
     for (const folder of cpusets)
       workloads.push(await Workload.start({ file: (name) => `${folder}/${name}` }, 'anon:48:0'));
-    await memcg.cold();
+    await daemon.cold(memcg);
   });
   after(async () => {
     for (const workload of workloads) await workload.stop();
