@@ -163,9 +163,11 @@ void describe('the workflows', () => {
     says(`sh "/root/workflows/$NAME" --mount "$MOUNT" ${options}`, { NAME: name, MOUNT: daemon.mountPoint });
 
   void it('find a memcg with 64 MiB of cold page cache, tell its age, and reclaim it', async () => {
+    // The last of it may have come in after a look that saw the rest.
     const found = await eventually('64 MiB of age 5', async () => {
       const lines = await workflow('cold-memcgs', '--age 5 --types file');
-      return new RegExp(`^(\\d+\\.\\d) ${memcg.path}$`, 'm').exec(lines)?.[1];
+      const [, amount] = new RegExp(`^(\\d+\\.\\d) ${memcg.path}$`, 'm').exec(lines) ?? [];
+      return Number(amount) > 0.98 * 64 ? amount : undefined;
     });
     assertNear('MiB of age 5', Number(found), 64, 0.02);
     const report = await workflow('idle-report', memcg.path);
