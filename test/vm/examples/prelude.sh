@@ -21,12 +21,17 @@ run_test_program() {
   until grep -q ready /tmp/test-program; do sleep 0.1; done
 }
 
-# < hold for a while, wait the page cache to become cold enough >: until a row of the histogram has 120 MiB, and then some.
+# < hold for a while, wait the page cache to become cold enough >: until a row of the histogram has had 123 MiB for some seconds.
 hold_for_a_while() {
-  until cat $test/memory.idle_page_stats | awk -v row="$1" '$1 == row { for (i = 2; i <= NF; i++) sum += $i } END { exit sum < 120 * 1048576 }'; do
-    sleep 0.5
+  held=0
+  while [ $held -lt 4 ]; do
+    sleep 1
+    if cat $test/memory.idle_page_stats | awk -v row="$1" '$1 == row { for (i = 2; i <= NF; i++) sum += $i } END { exit sum < 123 * 1048576 }'; then
+      held=$((held + 1))
+    else
+      held=0
+    fi
   done
-  sleep 3
 }
 
 leave() {
