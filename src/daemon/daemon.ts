@@ -24,7 +24,7 @@ import { obstacleOf } from './machine.js';
 import { packageVersion } from './package-version.js';
 import { SavedAges, sinceBootMs } from './saved-ages.js';
 import { SavedState } from './saved-state.js';
-import { favourAnswers, protectFromOom } from './self-protection.js';
+import { answersFirst, protectFromOom } from './self-protection.js';
 import { defaultStateDir, engineSettings, type Settings } from './settings.js';
 import { StateDir } from './state-dir.js';
 import { type Supervision, tellSupervisor } from './supervised.js';
@@ -223,7 +223,7 @@ export class Daemon {
       });
       gauges = () => ({ ...transport.gauges(), ...tree.outcomes.counts() });
       this.#tellOfMount(transport);
-      favourAnswers(this.log);
+      engine.onReclaiming = answersFirst(this.log);
       if (transport.canHandOver && supervision?.device !== undefined && supervision.mountedAt === undefined)
         await storeMount(supervision.device, supervision.checkpoint, this.log);
       await this.#work(engine, transport);

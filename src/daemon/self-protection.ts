@@ -15,21 +15,26 @@ export function protectFromOom(log: Log): void {
   }
 }
 
-/** Nice value of the thread that answers files. */
+/** Nice value of the thread that answers files while memory is reclaimed. */
 const answeringNice = -10;
 
 /**
- * Lets the thread that answers files go before those in which the kernel reclaims: four of them would keep it waiting on a machine with few processors. To be
- * called from that thread when the others run, and what is started as a process of its own: they inherit it. Logs when the kernel refuses.
+ * Lets the thread that answers files go before those in which the kernel reclaims: four of them would keep it waiting on a machine with few processors. Not all the time,
+ * for who reads on the same processor would wait for it longer. To be called from that thread. Logs when the kernel refuses, once.
  */
-export function favourAnswers(log: Log): void {
-  try {
-    // Linux has a nice value for each thread; a process's id is that of its first one.
-    setPriority(process.pid, answeringNice);
-  } catch (refusal) {
-    log.warn(
-      { refusal: sentenceOf(refusal) },
-      'cannot raise the priority of answers: reclaims may keep readers waiting',
-    );
-  }
+export function answersFirst(log: Log): (first: boolean) => void {
+  let refused = false;
+  return (first) => {
+    if (refused) return;
+    try {
+      // Linux has a nice value for each thread; a process's id is that of its first one.
+      setPriority(process.pid, first ? answeringNice : 0);
+    } catch (refusal) {
+      refused = true;
+      log.warn(
+        { refusal: sentenceOf(refusal) },
+        'cannot raise the priority of answers: reclaims may keep readers waiting',
+      );
+    }
+  };
 }

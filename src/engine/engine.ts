@@ -44,6 +44,8 @@ export class Engine {
   readonly global: GlobalControls = { ...defaultGlobalControls };
   readonly controls = new MemcgControlTable();
   readonly ledger = new Ledger();
+  /** Told when memory begins to be reclaimed or swapped in, and when all of that has ended. */
+  onReclaiming: (reclaiming: boolean) => void = () => undefined;
   readonly problems: Problems;
   readonly borrowed: BorrowedSettings;
   readonly kidled: Kidled;
@@ -73,7 +75,7 @@ export class Engine {
   ) {
     this.problems = new Problems(log);
     this.borrowed = new BorrowedSettings(kernel.settings, journal);
-    this.#turns = new Turns(settings.runsAtOnce);
+    this.#turns = new Turns(settings.runsAtOnce, undefined, (busy) => this.onReclaiming(busy));
     const { anonOnlyEviction } = capabilities;
     const eviction = new Eviction(kernel, clock, this.borrowed, anonOnlyEviction);
     const steps = new EvictionSteps(kernel, clock, eviction, this.ledger, anonOnlyEviction, log);

@@ -25,10 +25,13 @@ interface Waiter extends Turn {
 export class Turns {
   readonly #running = new Set<Turn>();
   readonly #waiting: Waiter[] = [];
+  #toldBusy = false;
 
   constructor(
     private readonly atOnce: number,
     private readonly conflict: (a: string, b: string) => boolean = (a, b) => a === b,
+    /** Told when the first of some work begins, and when the last of it has ended. */
+    private readonly onBusy: (busy: boolean) => void = () => undefined,
   ) {}
 
   /** Whether work on a conflicting path runs right now. */
@@ -45,13 +48,21 @@ export class Turns {
     } finally {
       this.#running.delete(turn);
       this.#startWaiting();
+      this.#tell();
     }
   }
 
   #begin(path: string): Turn {
     const turn = { path };
     this.#running.add(turn);
+    this.#tell();
     return turn;
+  }
+
+  #tell(): void {
+    const busy = this.#running.size > 0;
+    if (busy !== this.#toldBusy) this.onBusy(busy);
+    this.#toldBusy = busy;
   }
 
   #wait(path: string, signal: AbortSignal): Promise<Turn> {

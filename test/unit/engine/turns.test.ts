@@ -124,3 +124,17 @@ void t.test('work that fails gives its turn back, and its failure to who asked',
   t.notOk(turns.isBusy('/a'));
   t.equal(await turns.run('/a', never, async () => 'next'), 'next');
 });
+
+void t.test('tells when the first begins and when the last has ended, whoever waits in between', async (t) => {
+  const told: boolean[] = [];
+  const work = new Work(new Turns(1, sameLineage, (busy) => told.push(busy)));
+  const first = work.start('/a');
+  const second = work.start('/b');
+  t.same(told, [true]);
+  await work.end('/a');
+  await first;
+  t.same(told, [true]);
+  await work.end('/b');
+  await second;
+  t.same(told, [true, false]);
+});
