@@ -1,8 +1,9 @@
-import { constants, existsSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { systemErrno } from '../../errors.js';
 import type { Capabilities } from '../capabilities.js';
 import { isAtLeast, type KernelRelease } from '../kernel-release.js';
 import { parseNodeList } from '../node-list.js';
+import type { SlabInterface } from '../slab.js';
 import { parseSwaps } from '../swaps.js';
 import { parseZswapState } from '../zswap.js';
 import { openFile, readText, readTextIfThere } from './kernel-file.js';
@@ -19,6 +20,7 @@ export async function findCapabilities(
   release: KernelRelease,
   hierarchy: MemoryHierarchy,
   files: MemcgFiles,
+  slab: Pick<SlabInterface, 'obstacle'>,
 ): Promise<Capabilities> {
   const devices = parseSwaps((await readTextIfThere(paths.swaps)) ?? '');
   return {
@@ -28,7 +30,7 @@ export async function findCapabilities(
     lruGen: await findLruGen(paths),
     anonOnlyEviction: hasAnonOnlyEviction(release),
     memoryReclaim: files.find('/', cgroupFileV2.reclaim) !== undefined,
-    slabByMemcg: existsSync(paths.shrinkers),
+    slabByMemcg: slab.obstacle() === undefined,
     swapBytes: devices.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     zswap: parseZswapState(await readTextIfThere(paths.zswapEnabled)),
     psi: await isReadable(paths.memoryPressure),

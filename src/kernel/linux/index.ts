@@ -44,10 +44,11 @@ export function createLinuxKernel(roots: Partial<KernelRoots> = {}): Kernel {
     write: (commands: string) => writeText(paths.lruGen, commands),
   };
   const memory = hierarchy.version === 2 ? new MemoryV2(files, paths) : new MemoryV1(files, paths);
+  const slab = new LinuxSlab(paths, memory, hierarchy.version);
   return {
     kind: 'linux',
     pageBytes,
-    capabilities: () => findCapabilities(paths, release, hierarchy, files),
+    capabilities: () => findCapabilities(paths, release, hierarchy, files, slab),
     memcgs,
     lruGen: new LinuxLruGen(lruGenFile, memcgs, {
       anonOnlyEviction: hasAnonOnlyEviction(release),
@@ -57,7 +58,7 @@ export function createLinuxKernel(roots: Partial<KernelRoots> = {}): Kernel {
     memoryReclaim: new LinuxMemoryReclaim(files, release),
     swap: { devices: async () => parseSwaps(await readText(paths.swaps)) },
     zswap: new LinuxZswap(paths),
-    slab: new LinuxSlab(paths, memory, hierarchy.version),
+    slab,
     processes: new LinuxProcesses(paths, pageBytes),
     mlock: new LinuxMlock(paths, pageBytes),
     settings: new LinuxSettings(files),
