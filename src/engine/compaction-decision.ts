@@ -47,6 +47,11 @@ export function fragmentPages({ movablePagesByOrder }: FreeMemory, order: number
   return movablePagesByOrder.slice(0, order).reduce((sum, pages) => sum + pages, 0);
 }
 
+/** Free pages in blocks smaller than 2^order pages, movable or not. */
+export function smallPages({ blocksByOrder }: Pick<FreeMemory, 'blocksByOrder'>, order: number): number {
+  return blocksByOrder.slice(0, order).reduce((sum, blocks, small) => sum + blocks * 2 ** small, 0);
+}
+
 /** Free blocks of 2^order pages: larger ones count as so many of them. */
 export function freeBlocks({ blocksByOrder }: Pick<FreeMemory, 'blocksByOrder'>, order: number): number {
   return blocksByOrder.slice(order).reduce((sum, blocks, above) => sum + blocks * 2 ** above, 0);

@@ -2,7 +2,7 @@ import { ColdpgsError } from '../errors.js';
 import type { Kernel } from '../kernel/kernel.js';
 import type { Log } from '../log.js';
 import { type Compactor, hugeOrder, mostPasses } from './compactor.js';
-import { freeBlocks } from './compaction-decision.js';
+import { freeBlocks, smallPages } from './compaction-decision.js';
 import type { Problems } from './problems.js';
 
 /** One compaction goes over all of a node; what others did meanwhile may make another one worth it. */
@@ -53,17 +53,16 @@ export class CompactionRequests {
   /** After a run that freed so many pages by node: compacts the nodes where they are a huge page's worth of small blocks. Throws KERNEL_REFUSED, CANCELLED. */
   async afterRun(freedPages: ReadonlyMap<number, number>, before: FreeBlocks, signal: AbortSignal): Promise<void> {
     for (const [node, pages] of freedPages) {
-      const smallPages = smallPagesOf(this.#blocksOf(node)) - smallPagesOf({ blocksByOrder: before.get(node) ?? [] });
-      this.log.debug({ node, pages, smallPages }, 'free blocks after a run');
-      if (Math.min(pages, smallPages) >= 2 ** hugeOrder) await this.#compact(node, mostPasses, signal);
+      const blocksBefore = { blocksByOrder: before.get(node) ?? [] };
+      const more = smallPages(this.#blocksOf(node), hugeOrder) - smallPages(blocksBefore, hugeOrder);
+      this.log.debug({ node, pages, smallPages: more }, 'free blocks after a run');
+      if (Math.min(pages, more) >= 2 ** hugeOrder) await this.#compact(node, mostPasses, signal);
     }
   }
 
   async #compact(node: number | undefined, passes: number, signal: AbortSignal): Promise<void> {
-    const before = this.freeBlocks();
-    const outcome = await this.compactor.compactNow(node, passes, signal);
-    const gained = hugeBlocks(this.freeBlocks()) - hugeBlocks(before);
-    this.log.info({ node, outcome, hugeBlocksGained: gained }, 'compacted on request');
+    const { outcome, blocksGained } = await this.compactor.compactNow(node, passes, signal);
+    this.log.info({ node, outcome, hugeBlocksGained: blocksGained }, 'compacted on request');
     if (outcome === 'cancelled')
       throw new ColdpgsError('CANCELLED', 'EINTR', 'The compaction was cancelled; what it has joined stays.');
     if (outcome !== 'done')
@@ -76,15 +75,6 @@ export class CompactionRequests {
 }
 
 type Blocks = { readonly blocksByOrder: readonly number[] };
-
-function hugeBlocks(byNode: FreeBlocks): number {
-  return [...byNode.values()].reduce((sum, blocksByOrder) => sum + freeBlocks({ blocksByOrder }, hugeOrder), 0);
-}
-
-/** Free pages in blocks smaller than a huge page. */
-function smallPagesOf({ blocksByOrder }: Blocks): number {
-  return blocksByOrder.slice(0, hugeOrder).reduce((sum, blocks, order) => sum + blocks * 2 ** order, 0);
-}
 
 /** Whether there are more blocks of some order, the larger ones counting first. */
 function isLessFragmented(now: Blocks, before: Blocks): boolean {

@@ -6,7 +6,7 @@ import type { Kernel } from '../kernel/kernel.js';
 import type { Log } from '../log.js';
 import { noPressure } from './autopilot.js';
 import { type CompactSettings, defaultCompactSettings } from './autopilot-settings.js';
-import { type CompactionReason, decideCompaction, freeBlocks } from './compaction-decision.js';
+import { type CompactionReason, decideCompaction, freeBlocks, smallPages } from './compaction-decision.js';
 import { pressurePercent, PressureReader, type PressureSample } from './pressure.js';
 import { PressureGuard } from './pressure-guard.js';
 import { Turns } from './turns.js';
@@ -30,6 +30,12 @@ export interface CompactionRecord {
   readonly outcome: CompactionOutcome;
   readonly tookMs: number;
   /** Blocks of the wanted order that are free now and were not before; negative where others took more meanwhile. */
+  readonly blocksGained: number;
+}
+
+/** How passes over memory ended, and how many blocks more there are than before them. */
+interface CompactionResult {
+  readonly outcome: CompactionOutcome;
   readonly blocksGained: number;
 }
 
@@ -117,7 +123,7 @@ export class Compactor {
    * Compacts a node, or the whole machine, now, whatever the settings and the pressure, in so many passes at most; in its turn with compactions by itself. Killed when `signal` is aborted.
    * Throws CANCELLED before it begins, KERNEL_REFUSED when it cannot be started.
    */
-  async compactNow(node: number | undefined, passes: number, signal: AbortSignal): Promise<CompactionOutcome> {
+  async compactNow(node: number | undefined, passes: number, signal: AbortSignal): Promise<CompactionResult> {
     return this.#rounds.run('/', signal, () =>
       this.#inPasses({ node, order: hugeOrder, passes }, async () => (signal.aborted ? 'cancelled' : undefined)),
     );
@@ -144,27 +150,20 @@ export class Compactor {
     const outlook = { pressurePercent: percent, now, before: this.#left, periodsWithout: this.periodsWithout };
     const { run, reason } = decideCompaction(this.#settings, outlook, this.kernel.pageBytes);
     this.#note(run, reason, percent);
-    if (run) await this.#compact(now, reason, signal);
+    if (run) await this.#compact(reason, signal);
   }
 
-  async #compact(before: FreeMemory, reason: CompactionReason, signal: AbortSignal): Promise<void> {
+  async #compact(reason: CompactionReason, signal: AbortSignal): Promise<void> {
     const at = new Date();
     const startMs = this.clock.nowMs();
     const guard = new PressureGuard(this.kernel, this.clock, '/', 'tree', this.#settings.compact_psi_percent_limit);
     const order = this.#settings.compact_order;
-    const outcome = await this.#inPasses({ order, passes: mostPasses }, (ended) =>
+    const result = await this.#inPasses({ order, passes: mostPasses }, (ended) =>
       this.#reasonToKill(guard, this.clock.nowMs() - startMs, signal, ended),
     );
     this.#left = await this.kernel.compaction.freeMemory();
-    const tookMs = this.clock.nowMs() - startMs;
-    this.lastRun = {
-      at,
-      reason,
-      outcome,
-      tookMs,
-      blocksGained: freeBlocks(this.#left, order) - freeBlocks(before, order),
-    };
-    this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
+    this.lastRun = { at, reason, ...result, tookMs: this.clock.nowMs() - startMs };
+    this.outcomes.set(result.outcome, (this.outcomes.get(result.outcome) ?? 0) + 1);
     this.log.info({ ...this.lastRun }, 'compacted');
   }
 
@@ -172,26 +171,26 @@ export class Compactor {
   async #inPasses(
     { node, order, passes }: { readonly node?: number | undefined; readonly order: number; readonly passes: number },
     reasonToKill: ReasonToKill,
-  ): Promise<CompactionOutcome> {
-    for (let pass = 1; ; pass++) {
-      const before = this.#freeBlocks(order).blocks;
+  ): Promise<CompactionResult> {
+    const atFirst = this.#free(node, order).blocks;
+    for (let pass = 1, before = atFirst; ; pass++, before = this.#free(node, order).blocks) {
       const outcome = await this.#watch(this.#begin(node), reasonToKill);
-      const { blocks, inFragments } = this.#freeBlocks(order);
+      const { blocks, inFragments } = this.#free(node, order);
       const helps = inFragments >= worthAnotherPass && (pass === 1 || blocks - before >= worthAnotherPass);
-      if (outcome !== 'done' || pass === passes || !helps) return outcome;
+      if (outcome !== 'done' || pass === passes || !helps) return { outcome, blocksGained: blocks - atFirst };
       await this.clock.sleep(betweenPassesMs);
     }
   }
 
-  /** Free blocks of an order, and how many the smaller ones would make. */
-  #freeBlocks(order: number): { readonly blocks: number; readonly inFragments: number } {
-    let [blocks, inFragments] = [0, 0];
-    for (const blocksByOrder of this.kernel.compaction.freeBlocksByNode().values()) {
+  /** Free blocks of an order, of a node or of all of them, and how many the smaller ones would make. */
+  #free(node: number | undefined, order: number): { readonly blocks: number; readonly inFragments: number } {
+    let [blocks, pages] = [0, 0];
+    for (const [one, blocksByOrder] of this.kernel.compaction.freeBlocksByNode()) {
+      if (node !== undefined && one !== node) continue;
       blocks += freeBlocks({ blocksByOrder }, order);
-      inFragments +=
-        (freeBlocks({ blocksByOrder }, 0) - freeBlocks({ blocksByOrder }, order) * 2 ** order) / 2 ** order;
+      pages += smallPages({ blocksByOrder }, order);
     }
-    return { blocks, inFragments };
+    return { blocks, inFragments: pages / 2 ** order };
   }
 
   #begin(node?: number): CompactionRun {
