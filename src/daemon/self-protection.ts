@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { sentenceOf } from '../errors.js';
 import type { Log } from '../log.js';
 
@@ -23,12 +23,13 @@ const answeringNice = -10;
  * for who reads on the same processor would wait for it longer. To be called from that thread. Logs when the kernel refuses, once.
  */
 export function answersFirst(log: Log): (first: boolean) => void {
+  const givenNice = getPriority();
   let refused = false;
   return (first) => {
     if (refused) return;
     try {
       // Linux has a nice value for each thread; a process's id is that of its first one.
-      setPriority(process.pid, first ? answeringNice : 0);
+      setPriority(process.pid, first ? Math.min(answeringNice, givenNice) : givenNice);
     } catch (refusal) {
       refused = true;
       log.warn(
