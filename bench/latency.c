@@ -3,13 +3,16 @@
  *
  *   latency [-p] FILE ROUNDS CLIENTS      prints: p50_us p99_us per_second
  *   latency [-p] FILE 0 1 SECONDS         the same, for so many seconds
+ *   latency -e - 0 1 SECONDS              of a byte to another process and back: what the scheduler makes of any server
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,18 +30,46 @@ static int ascending(const void *a, const void *b)
 	return (difference > 0) - (difference < 0);
 }
 
-static float pread_once(int fd)
+static float pread_once(int fd, const char *file)
 {
 	char text[65536];
 	double start_us = now_us();
 	if (pread(fd, text, sizeof text, 0) <= 0) {
-		perror("pread");
+		perror(file);
 		exit(1);
 	}
 	return now_us() - start_us;
 }
 
-static float once(const char *file)
+static int to_server[2], to_client[2];
+
+static void serve_echo(void)
+{
+	if (pipe(to_server) || pipe(to_client)) {
+		perror("pipe");
+		exit(1);
+	}
+	if (fork())
+		return;
+	char byte;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (read(to_server[0], &byte, 1) == 1 && write(to_client[1], &byte, 1) == 1)
+		;
+	_exit(0);
+}
+
+static float echo_once(int, const char *)
+{
+	char byte = 0;
+	double start_us = now_us();
+	if (write(to_server[1], &byte, 1) != 1 || read(to_client[0], &byte, 1) != 1) {
+		perror("echo");
+		exit(1);
+	}
+	return now_us() - start_us;
+}
+
+static float once(int, const char *file)
 {
 	char text[65536];
 	double start_us = now_us();
@@ -53,10 +84,10 @@ static float once(const char *file)
 
 int main(int argc, char **argv)
 {
-	int preads = argc > 1 && !strcmp(argv[1], "-p");
-	argc -= preads, argv += preads;
+	int preads = argc > 1 && !strcmp(argv[1], "-p"), echoes = argc > 1 && !strcmp(argv[1], "-e");
+	argc -= preads || echoes, argv += preads || echoes;
 	if (argc < 4) {
-		fprintf(stderr, "usage: latency [-p] FILE ROUNDS CLIENTS [SECONDS]\n");
+		fprintf(stderr, "usage: latency [-p | -e] FILE ROUNDS CLIENTS [SECONDS]\n");
 		return 2;
 	}
 	size_t rounds = atol(argv[2]), clients = atol(argv[3]);
@@ -70,10 +101,13 @@ int main(int argc, char **argv)
 		if (fork())
 			continue;
 		int fd = preads ? open(argv[1], O_RDONLY) : -1;
+		if (echoes)
+			serve_echo();
+		float (*once_of)(int, const char *) = preads ? pread_once : echoes ? echo_once : once;
 		for (int warm = 0; warm < 20; warm++)
-			preads ? pread_once(fd) : once(argv[1]);
+			once_of(fd, argv[1]);
 		for (size_t round = 0; round < rounds && (!seconds || now_us() - start_us < seconds * 1e6); round++)
-			us[client * rounds + done[client]++] = preads ? pread_once(fd) : once(argv[1]);
+			us[client * rounds + done[client]++] = once_of(fd, argv[1]);
 		_exit(0);
 	}
 	int status, failed = 0;

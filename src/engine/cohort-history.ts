@@ -71,9 +71,11 @@ export function continueHistory(
   const bounds = boundsOf(generations, atMs, born);
   const counts = generations.map((generation) => generation[field]);
   if (isUnchanged(before, bounds, counts)) return { ...before, atMs: bounds.atMs };
+  const allBefore = before.generations.reduce((sum, cohorts) => sum + pagesOf(cohorts), 0);
+  if (allBefore === 0 && counts.every((count) => count === 0))
+    return { ...bounds, generations: counts.map(() => nothing) };
   const fresh = before.maxSeq - bounds.minSeq;
   const older = withDrainsMoved(foldedInto(before, bounds.minSeq, fresh), counts);
-  const allBefore = before.generations.reduce((sum, cohorts) => sum + pagesOf(cohorts), 0);
   const share = leavingShare(older, counts, allBefore);
   const lists = counts.map((count, index): readonly Cohort[] => {
     const toMs = born[index + 1] ?? atMs;
@@ -123,8 +125,12 @@ export function withUsed(history: CohortHistory, pages: number, fromMs: number, 
 }
 
 export function pagesOf(cohorts: readonly Cohort[]): number {
-  return cohorts.reduce((sum, cohort) => sum + cohort.pages, 0);
+  let sum = 0;
+  for (const { pages } of cohorts) sum += pages;
+  return sum;
 }
+
+const nothing: readonly Cohort[] = [];
 
 /** The kernel counts in ticks of up to 10 ms, and a long listing takes its time. */
 const birthToleranceMs = 2000;

@@ -94,8 +94,9 @@ export function histogramOf(
   };
   let activePages = activeAnonPages;
   let dirtyPages = Math.ceil((footprint?.dirtyBytes ?? 0) / pageBytes);
-  const aged = cohorts.map((cohort) => ({ ...cohort, agePeriods: agePeriodsOf(cohort, periodMs) }));
-  for (const { type, pages, agePeriods } of aged.sort((one, other) => one.agePeriods - other.agePeriods)) {
+  const aged = cohorts.map((cohort) => ({ cohort, agePeriods: agePeriodsOf(cohort, periodMs) }));
+  for (const { cohort, agePeriods } of aged.sort((one, other) => one.agePeriods - other.agePeriods)) {
+    const { type, pages } = cohort;
     const column = columnOf(agePeriods, buckets);
     if (type === 'anon') {
       const active = Math.min(pages, activePages);

@@ -1,15 +1,7 @@
 import { ColdpgsError } from '../errors.js';
 import type { Memcg } from '../kernel/kernel.js';
 import type { Generation, LruGenMemcg, LruGenNode } from '../kernel/lru-gen.js';
-import {
-  beginHistory,
-  type Cohort,
-  type CohortHistory,
-  continueHistory,
-  continues,
-  pagesOf,
-  withUsed,
-} from './cohort-history.js';
+import { beginHistory, type CohortHistory, continueHistory, continues, pagesOf, withUsed } from './cohort-history.js';
 import { type Log, silentLog } from '../log.js';
 import type { PageType } from './eviction.js';
 import type { MappedWitness } from './mapped-witness.js';
@@ -112,8 +104,12 @@ export class MglruTracker implements Tracker {
   cohorts(memcg: Memcg): readonly IdleCohort[] {
     const history = this.#histories.get(memcg.inode);
     if (!history) return [];
-    const anon = history.nodes.flatMap((one) => idleCohorts(one.anon, 'anon', one.node));
-    const file = history.nodes.flatMap((one) => idleCohorts(one.file, 'file', one.node));
+    const anon: IdleCohort[] = [];
+    const file: IdleCohort[] = [];
+    for (const one of history.nodes) {
+      addIdleCohorts(anon, one.anon, 'anon', one.node);
+      addIdleCohorts(file, one.file, 'file', one.node);
+    }
     const filePages = file.reduce((sum, { pages }) => sum + pages, 0);
     const reads = this.#witness?.readPageCache(memcg, filePages);
     return [...anon, ...(reads ? withReads(file, reads) : file)];
@@ -219,15 +215,14 @@ function olderPages(file: CohortHistory): { readonly pages: number; readonly arr
   };
 }
 
-function idleCohorts({ generations, atMs }: CohortHistory, type: PageType, node: number): IdleCohort[] {
-  return generations.flatMap((cohorts, index) => {
-    const young = index >= generations.length - youngGenerations;
-    return cohorts.map((cohort) => ({ type, node, pages: cohort.pages, ...idleTimes(cohort, young, atMs) }));
+function addIdleCohorts(into: IdleCohort[], { generations, atMs }: CohortHistory, type: PageType, node: number): void {
+  const firstYoung = generations.length - youngGenerations;
+  generations.forEach((cohorts, index) => {
+    for (const { pages, fromMs, toMs } of cohorts) {
+      const idleAtLeastMs = index >= firstYoung ? 0 : Math.max(0, atMs - toMs);
+      into.push({ type, node, pages, idleAtLeastMs, idleAtMostMs: Math.max(0, atMs - fromMs) });
+    }
   });
-}
-
-function idleTimes({ fromMs, toMs }: Cohort, young: boolean, atMs: number) {
-  return { idleAtLeastMs: young ? 0 : Math.max(0, atMs - toMs), idleAtMostMs: Math.max(0, atMs - fromMs) };
 }
 
 function isEmpty(nodes: readonly LruGenNode[]): boolean {

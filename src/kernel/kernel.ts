@@ -45,7 +45,7 @@ export interface MemcgInterface {
 
 /** Generations of MgLRU, and the commands that age and evict them (debugfs lru_gen). */
 export interface LruGenInterface {
-  /** Generations of every memcg, the root included, in the kernel's order; offline memcgs (id 0) included. */
+  /** Generations of every memcg, the root included, in the kernel's order; offline memcgs (id 0) included. Their ages are those at the end of the reading. */
   read(): Promise<LruGenMemcg[]>;
   /** Generations of one memcg: reads no further than it must. undefined when the kernel lists none under that path. */
   readOne(path: string): Promise<LruGenMemcg | undefined>;

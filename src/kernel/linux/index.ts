@@ -8,7 +8,7 @@ import { LinuxDamon } from './damon.js';
 import { LinuxIdlePages } from './idle-pages.js';
 import { LinuxPageFrames } from './page-frames.js';
 import { findCapabilities, hasAnonOnlyEviction } from './capabilities.js';
-import { readPieces, readText, readTextSync, writeText } from './kernel-file.js';
+import { readQuickPieces, readText, readTextSync, writeText } from './kernel-file.js';
 import { LinuxCompaction } from './compaction.js';
 import { LinuxLruGen } from './lru-gen.js';
 import { MemcgFiles } from './memcg-files.js';
@@ -40,7 +40,7 @@ export function createLinuxKernel(roots: Partial<KernelRoots> = {}): Kernel {
   const files = new MemcgFiles(hierarchy);
   const memcgs = new LinuxMemcgs(hierarchy, paths.ownCgroup);
   const lruGenFile = {
-    pieces: () => readPieces(paths.lruGen),
+    pieces: () => readQuickPieces(paths.lruGen),
     write: (commands: string) => writeText(paths.lruGen, commands),
   };
   const memory = hierarchy.version === 2 ? new MemoryV2(files, paths) : new MemoryV1(files, paths);

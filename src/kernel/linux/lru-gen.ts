@@ -29,9 +29,10 @@ export class LinuxLruGen implements LruGenInterface {
   ) {}
 
   async read(): Promise<LruGenMemcg[]> {
-    const listed: LruGenMemcg[] = [];
-    for await (const memcg of this.#listed()) listed.push(memcg);
-    return withDeadNamesakesOffline(listed);
+    const listed: { memcg: LruGenMemcg; readMs: number }[] = [];
+    for await (const memcg of this.#listed()) listed.push({ memcg, readMs: performance.now() });
+    const endMs = performance.now();
+    return withDeadNamesakesOffline(listed.map(({ memcg, readMs }) => agedBy(memcg, endMs - readMs)));
   }
 
   async readOne(path: string): Promise<LruGenMemcg | undefined> {
@@ -136,6 +137,19 @@ const HINTS: Readonly<Record<string, string>> = {
 
 function hintOf(error: unknown): string {
   return HINTS[systemErrno(error) ?? ''] ?? '';
+}
+
+/** Births are told in ticks of the kernel's clock: less than one of those is no difference. */
+const tickMs = 10;
+
+/** A listing of thousands takes its time: an age is what it was when its line was read. */
+function agedBy(memcg: LruGenMemcg, ms: number): LruGenMemcg {
+  if (ms < tickMs) return memcg;
+  const nodes = memcg.nodes.map(({ node, generations }) => ({
+    node,
+    generations: generations.map((one) => ({ ...one, ageMs: one.ageMs + ms })),
+  }));
+  return { ...memcg, nodes };
 }
 
 /** Before 7.x a removed memcg is listed while anything is charged to it, under its path and before a new memcg of that path. */

@@ -66,6 +66,22 @@ void t.test('a removed memcg that is listed before a new one of the same path co
   t.match(await lruGen.readOne('/z'), { id: '5' });
 });
 
+void t.test('ages are those at the end of a listing that takes its time', async (t) => {
+  const text = (id: number) => `memcg ${id} /${id}\n node 0\n 1 500 1 1\n 2 100 1 1\n`;
+  async function* pieces(): AsyncGenerator<string> {
+    yield text(1) + text(2);
+    await new Promise((resume) => setTimeout(resume, 60));
+    yield text(3);
+  }
+  const file = { pieces, write: () => Promise.resolve() };
+  const surroundings = { anonOnlyEviction: false, pathOf: (path: string) => path };
+  const listed = await new LinuxLruGen(file, { at: () => undefined }, surroundings).read();
+  const ages = listed.map(({ nodes }) => nodes[0]?.generations.map(({ ageMs }) => ageMs) ?? []);
+  const [[first = 0, young = 0] = [], , [last = 0] = []] = ages;
+  t.ok(first - last >= 50, `read ${first - last} ms before the end`);
+  t.equal(first - young, 400);
+});
+
 void t.test('reading one memcg goes no further where ids are inodes', async (t) => {
   const model = new LruGenModel([
     { id: '1001', path: '/' },

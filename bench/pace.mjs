@@ -1,0 +1,37 @@
+// What a machine takes for two fixed pieces of work, in us a piece: text made and parsed in JavaScript, and a file that the kernel formats when it is read.
+// The quotient of two machines' figures tells what the CPU time of one of them would be on the other.
+import { closeSync, openSync, readSync } from 'node:fs';
+
+const buffer = Buffer.alloc(65536);
+const vmstat = openSync('/proc/vmstat', 'r');
+
+function parse() {
+  let text = '';
+  for (let memcg = 0; memcg < 50; memcg++)
+    text += `memcg ${memcg} /system.slice/unit-${memcg}.service\n node 0\n  ${memcg} 123456 ${memcg * 7} ${memcg * 11}\n`;
+  let sum = 0;
+  for (const line of text.split('\n')) {
+    const fields = line.trim().split(/\s+/u);
+    sum += parseInt(fields[2] ?? '0', 10) || 0;
+  }
+  return sum;
+}
+
+function median(values) {
+  return values.sort((a, b) => a - b)[values.length >> 1];
+}
+
+function usPer(work, pieces) {
+  const rounds = Array.from({ length: 11 }, () => {
+    const start = process.hrtime.bigint();
+    for (let piece = 0; piece < pieces; piece++) work();
+    return Number(process.hrtime.bigint() - start) / 1e3 / pieces;
+  });
+  return median(rounds);
+}
+
+usPer(parse, 500);
+const javascript = usPer(parse, 200);
+const kernel = usPer(() => readSync(vmstat, buffer, 0, buffer.length, 0), 500);
+closeSync(vmstat);
+console.log(javascript.toFixed(2), kernel.toFixed(2));
