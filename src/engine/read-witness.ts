@@ -30,8 +30,9 @@ const tooDear = 1.3;
 const cheap = 0.3;
 /** A look is to be one moment, however large the budget: at most so much of a period, in percent. */
 const mostPercent = 5;
-/** Blocks looked at before others have their turn. */
+/** Blocks looked at before others have their turn, and how long those may take on a slow machine. */
 const blocksAtOnce = 16;
+const longestSliceMs = 2;
 /** Looks that follow each other sooner than so many of a period are one. */
 const shortestPause = 0.25;
 
@@ -98,10 +99,10 @@ export class KernelFlagsWitness implements ReadWitness {
     this.#listed = listed;
     const tallies = new Map<number, ReadTally>();
     let spentMs = 0;
-    for (let block = 0; block < this.#sample.firstPfns.length; block += blocksAtOnce) {
+    for (let block = 0; block < this.#sample.firstPfns.length;) {
       if (signal.aborted) return;
       const beganMs = this.surroundings.clock.nowMs();
-      await this.#lookAtBlocks(block, bits, tallies);
+      block = await this.#lookFrom(block, bits, tallies, beganMs + longestSliceMs);
       const tookMs = this.surroundings.clock.nowMs() - beganMs;
       spentMs += tookMs;
       // Others have their turn for as long as this took.
@@ -163,17 +164,23 @@ export class KernelFlagsWitness implements ReadWitness {
     this.#sample = resampled(this.#sample, this.#frameCount, stride);
   }
 
-  async #lookAtBlocks(
+  /** Looks at a few blocks, fewer where that takes until `endMs`. Answers the block to go on with. */
+  async #lookFrom(
     first: number,
     bits: ReadonlyMap<number, ReadBits>,
     tallies: Map<number, ReadTally>,
-  ): Promise<void> {
+    endMs: number,
+  ): Promise<number> {
+    const { clock, pageFrames } = this.surroundings;
     const { firstPfns } = this.#sample;
-    for (let block = first; block < Math.min(first + blocksAtOnce, firstPfns.length); block++) {
-      const count = await this.surroundings.pageFrames.read(firstPfns[block] ?? 0, this.#frames);
+    let block = first;
+    do {
+      const count = await pageFrames.read(firstPfns[block] ?? 0, this.#frames);
       for (let offset = 0; offset < count; offset++)
         this.#lookAt(block * framesPerBlock + offset, offset, bits, tallies);
-    }
+      block++;
+    } while (block < Math.min(first + blocksAtOnce, firstPfns.length) && clock.nowMs() < endMs);
+    return block;
   }
 
   #lookAt(index: number, offset: number, bits: ReadonlyMap<number, ReadBits>, tallies: Map<number, ReadTally>): void {
