@@ -2,6 +2,7 @@ import type { Memcg } from '../kernel/kernel.js';
 import type { MemcgSettings } from './autopilot-settings.js';
 import type { PageType } from './eviction.js';
 import type { PressureSample } from './pressure.js';
+import { inSlices } from './slices.js';
 import type { SeenMemcg } from './tracker.js';
 
 /** How a period of the autopilot ended for a memcg. docs/files.md explains each to users. */
@@ -47,16 +48,16 @@ export class AutopilotBook {
   readonly ends = new Map<PeriodEnd, number>();
 
   /** Takes over what is listed now. Answers whether there are new memcgs. */
-  observe(
+  async observe(
     seen: readonly SeenMemcg[],
     atMs: number,
     settingsOf: (path: string, node: number) => MemcgSettings,
     isExempt: (path: string) => boolean,
-  ): boolean {
+  ): Promise<boolean> {
     const listed = new Set<string>();
     let hasNew = false;
-    for (const { memcg, listed: one } of seen) {
-      if (isExempt(memcg.path)) continue;
+    await inSlices(seen, ({ memcg, listed: one }) => {
+      if (isExempt(memcg.path)) return;
       for (const { node, generations } of one.nodes) {
         const key = `${memcg.inode} ${node}`;
         const minSeq = generations[0]?.seq ?? 0n;
@@ -80,7 +81,7 @@ export class AutopilotBook {
           });
         }
       }
-    }
+    });
     for (const key of this.#watched.keys()) if (!listed.has(key)) this.#watched.delete(key);
     return hasNew;
   }

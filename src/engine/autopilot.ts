@@ -107,9 +107,9 @@ export class Autopilot {
   }
 
   /** Takes over a look of the aging clock. */
-  observe(seen: readonly SeenMemcg[], atMs: number): void {
+  async observe(seen: readonly SeenMemcg[], atMs: number): Promise<void> {
     const own = this.kernel.memcgs.own();
-    if (this.book.observe(seen, atMs, this.#settingsOf, (path) => path === own)) this.wake();
+    if (await this.book.observe(seen, atMs, this.#settingsOf, (path) => path === own)) this.wake();
   }
 
   /** Ends periods as they come to their end, until `signal` is aborted. Nothing ends the loop otherwise. */

@@ -282,7 +282,7 @@ export class Engine {
     this.#offline.observe(listed, atMs);
     this.#sweep();
     this.kidled.keepOnly(seen, this.isLive);
-    this.autopilot.observe(seen, atMs);
+    await this.autopilot.observe(seen, atMs);
     await this.kidled.look(seen, atMs, signal);
   }
 

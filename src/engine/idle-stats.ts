@@ -62,7 +62,8 @@ export class IdleStatsAccounts {
   }
 
   /** Makes the accounts of memcgs that are new, parents first: each has the buckets that its parent has now. */
-  admit(memcgs: Iterable<Memcg>): void {
+  admit(memcgs: readonly Memcg[]): void {
+    if (memcgs.every(({ inode }) => this.#accounts.has(inode))) return;
     const byPath = new Map<string, Account>();
     for (const memcg of memcgs) byPath.set(memcg.path, this.#of(memcg, byPath));
   }

@@ -121,9 +121,10 @@ export class Kidled {
     const period = { periodMs: this.surroundings.periodMs(), pageBytes: this.kernel.pageBytes };
     await this.tracker.observe(seen, atMs, signal);
     if (this.surroundings.periodMs() === 0) return this.tracker.forget();
-    await this.#footprints.refresh(withPagesBelow(seen), this.surroundings.statBudgetMs(), signal);
+    const inUse = withPagesBelow(seen);
+    await this.#footprints.refresh(inUse, this.surroundings.statBudgetMs(), signal);
     if (signal.aborted) return;
-    const childrenOf = childrenByPath(withPagesBelow(seen));
+    const childrenOf = childrenByPath(inUse);
     const results: RoundResult[] = [];
     await inSlices(seen, ({ memcg, listed }) => {
       const buckets = this.#accounts.bucketsOf(memcg);
