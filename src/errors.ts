@@ -44,6 +44,7 @@ export type ErrnoName =
   | 'EISDIR'
   | 'EINVAL'
   | 'E2BIG'
+  | 'ENAMETOOLONG'
   | 'EROFS'
   | 'ESTALE'
   | 'EOPNOTSUPP';

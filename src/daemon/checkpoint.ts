@@ -36,7 +36,8 @@ export class Checkpoint implements Continuity {
   readonly inheritedTaken: number | undefined;
   readonly #writes = new Map<number, WriteOutcome>();
   readonly #taken = Buffer.alloc(8);
-  #pollers: readonly number[] = [];
+  /** At first those that the daemon before left: until they are woken, they would wait for ever if this one were killed. */
+  #pollers: readonly number[];
   #pollersTimer: NodeJS.Timeout | undefined;
   #state: () => string = () => this.inheritedState ?? '';
   #place = 0;
@@ -48,7 +49,7 @@ export class Checkpoint implements Continuity {
     const last = incarnation > 0 ? readLast(descriptor) : undefined;
     this.inheritedState = last?.state || undefined;
     this.inheritedWrites = new Map(last?.writes);
-    this.inheritedPollers = last?.pollers ?? [];
+    this.#pollers = this.inheritedPollers = last?.pollers ?? [];
     this.inheritedTaken = last?.taken;
     this.#place = last?.place ?? 0;
   }

@@ -48,6 +48,15 @@ export class Outcomes {
     this.log.info({ operation: 'write', path, ...writer }, 'written');
   }
 
+  /** Logs a write that ended with the process before this one: `errno` is what its writer is told. Who it was is missing where that is not known any more. */
+  cutOff(errno: 'EINTR' | 'EIO', fields: { readonly path?: string } & Partial<Writer>): void {
+    this.#count(`write ${errno}`);
+    this.log.warn(
+      { operation: 'write', ...fields, errno },
+      'a write was cut off by the end of the daemon before this one',
+    );
+  }
+
   /**
    * Counts and logs a failed request; returns the positive Linux errno to answer with. Never throws. `writer` is who asked, where it was a write
    * and the transport knows.

@@ -14,6 +14,9 @@ import { type WriteOptions, Writes } from './writes.js';
  */
 export const MOST_OPEN_FILES = 4096;
 
+/** As of any file system of Linux (NAME_MAX). */
+const LONGEST_NAME_BYTES = 255;
+
 /** Handles pass through signed 32-bit fields: 22 bits count, 9 tell the processes apart that served the same mount one after the other. */
 const HANDLES_OF_ONE_PROCESS = 2 ** 22;
 const PROCESSES_TOLD_APART = 2 ** 9;
@@ -69,8 +72,10 @@ export class Tree {
     return found;
   }
 
-  /** The entry of that name, or undefined. Throws NO_SUCH_FILE (ENOTDIR) when the parent is a file. */
+  /** The entry of that name, or undefined. Throws NO_SUCH_FILE: ENOTDIR when the parent is a file, ENAMETOOLONG for a name that no file can have. */
   child(parent: Located, name: string): Located | undefined {
+    if (name.length > LONGEST_NAME_BYTES)
+      throw new ColdpgsError('NO_SUCH_FILE', 'ENAMETOOLONG', `A name has at most ${LONGEST_NAME_BYTES} bytes.`);
     const node = directoryOf(parent).child(name);
     if (node === undefined) return undefined;
     return {
@@ -147,8 +152,7 @@ export class Tree {
 
   /** As `open`, for a node that was found before. */
   openAt({ node }: Located, flags: number, caller?: Caller): number {
-    if (this.#openFiles.size >= MOST_OPEN_FILES)
-      throw new ColdpgsError('TOO_MANY_OPEN', 'ENFILE', `${MOST_OPEN_FILES} files of coldpgs are open already.`);
+    this.#requireRoom();
     const opened = openedOf(node, flags, caller);
     const handle = this.#freeHandle();
     this.#openFiles.set(handle, opened);
@@ -160,7 +164,9 @@ export class Tree {
    * (`mostBytes`), so that a reader in the middle of it does not find more than it began with. Throws as `open` does.
    */
   adopt(handle: number, { node }: Located, flags: number, mostBytes: number, caller?: Caller): void {
-    if (!this.isOpen(handle)) this.#openFiles.set(handle, openedOf(node, flags, caller, mostBytes));
+    if (this.isOpen(handle)) return;
+    this.#requireRoom();
+    this.#openFiles.set(handle, openedOf(node, flags, caller, mostBytes));
   }
 
   isOpen(handle: number): boolean {
@@ -241,6 +247,11 @@ export class Tree {
   /** Takes no more writes, aborts the signals of those in progress, resolves when they have ended. Reading goes on working. */
   async close(): Promise<void> {
     await this.#writes.close();
+  }
+
+  #requireRoom(): void {
+    if (this.#openFiles.size >= MOST_OPEN_FILES)
+      throw new ColdpgsError('TOO_MANY_OPEN', 'ENFILE', `${MOST_OPEN_FILES} files of coldpgs are open already.`);
   }
 
   #opened(handle: number): Opened {

@@ -18,6 +18,10 @@ conformance(async (t, transport) => {
     }
   });
 
+  await t.test('a longer name is one that no file can have', async (t) => {
+    t.match(await server.sh(`cat ${'n'.repeat(256)}`), { status: 1, stderr: 'File name too long' });
+  });
+
   const utf8Only = gap(transport, 'names that are not UTF-8');
   await t.test('a name may be any bytes', { skip: utf8Only }, async (t) => {
     const name = String.raw`$'not UTF-8 \xff'`;

@@ -86,3 +86,21 @@ void t.test('coldpgs itself', { skip }, async (t) => {
     t.same(await mountsBelow(daemon.mountPoint), []);
   });
 });
+
+void t.test(
+  'without its supervisor the daemon goes on, says so, and unmounts when it is asked to end',
+  { skip },
+  async (t) => {
+    const state = await temporaryFolder(t);
+    const daemon = new SimulatingDaemon(t, await temporaryFolder(t), ['--state-dir', state]);
+    await daemon.logged('"mounted"');
+    const pid = await daemonPid(state);
+    daemon.signal('SIGKILL');
+    await daemon.logged('supervisor');
+    const batch = 'sys/kernel/mm/coldpgs/batch';
+    await daemon.says(`echo 79 > ${batch}`);
+    t.equal(await daemon.says(`cat ${batch}`), '79\n');
+    process.kill(pid, 'SIGTERM');
+    await eventually('the mount to be gone', async () => (await mountsBelow(daemon.mountPoint)).length === 0);
+  },
+);

@@ -9,6 +9,8 @@ export interface Listed {
 
 const dots: readonly Listed[] = [{ name: '.' }, { name: '..' }];
 
+const HANDLES_OF_ONE_PROCESS = 2 ** 22;
+
 interface OpenDirectory {
   readonly nodeId: number;
   /** As they were when it was read from its start. */
@@ -18,9 +20,15 @@ interface OpenDirectory {
 /** Open directories. What one of them lists is taken at the start of a listing, so that the rest of it neither repeats nor leaves out a name. */
 export class Directories {
   readonly #open = new Map<number, OpenDirectory>();
-  #lastHandle = 0;
+  #lastHandle: number;
 
-  constructor(private readonly tree: Tree) {}
+  /** `incarnation`: how many processes served the mount before. What they gave out is not given out again while it may be open. */
+  constructor(
+    private readonly tree: Tree,
+    incarnation = 0,
+  ) {
+    this.#lastHandle = (incarnation * HANDLES_OF_ONE_PROCESS) % 2 ** 32;
+  }
 
   get size(): number {
     return this.#open.size;

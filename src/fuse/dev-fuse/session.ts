@@ -77,7 +77,7 @@ export class Session {
     this.#log = options.log;
     this.#continuity = options.continuity ?? noContinuity;
     this.#nodes = new Nodes(this.#tree);
-    this.#directories = new Directories(this.#tree);
+    this.#directories = new Directories(this.#tree, this.#continuity.incarnation);
     this.#entries = new Entries(this.#tree, this.#nodes, this.#directories, this.#replies);
     const wake = (kernelHandle: number): void =>
       void options.send(this.#replies.pollWakeup(protocol.FUSE_NOTIFY_POLL, kernelHandle));

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { shown } from '../../tree/outcomes.js';
+import { shown, type Writer } from '../../tree/outcomes.js';
 import type { Tree } from '../../tree/tree.js';
 import type { Continuity, WriteOutcome } from './continuity.js';
 import { isAskedToStop } from './pending-signals.js';
@@ -34,11 +34,11 @@ export class WriteRequests {
     const { tree, continuity } = this.surroundings;
     const unique = uniqueOf(header.uniqueLow, header.uniqueHigh);
     const inherited = isResent(header) ? continuity.inheritedWrites.get(unique) : undefined;
-    if (inherited !== undefined) return this.#answer(header, inherited);
-    if (!this.surroundings.canResend()) continuity.waiting(unique);
     const { uid, gid, pid } = header;
     const writer = { uid, gid, pid, text: shown(bytes) };
     const path = this.surroundings.pathOf(header);
+    if (inherited !== undefined) return this.#answerOf(header, inherited, { path, ...writer });
+    if (!this.surroundings.canResend()) continuity.waiting(unique);
     const interrupt = new AbortController();
     this.#underWay.set(unique, { interrupt, threadId: pid });
     const ended = (outcome: WriteOutcome): void => {
@@ -74,7 +74,14 @@ export class WriteRequests {
   /** Answers what an earlier process had read and not answered, where the kernel cannot send it again. */
   answerInherited(): void {
     for (const [unique, outcome] of this.surroundings.continuity.inheritedWrites)
-      this.#answer(headerOf(unique), outcome);
+      this.#answerOf(headerOf(unique), outcome, {});
+  }
+
+  /** What a write ended with in an earlier process, which logged it unless it was cut off. */
+  #answerOf(header: Header, outcome: WriteOutcome, about: { readonly path?: string } & Partial<Writer>): void {
+    if (outcome === 'begun') this.surroundings.tree.outcomes.cutOff('EINTR', about);
+    if (outcome === 'waiting') this.surroundings.tree.outcomes.cutOff('EIO', about);
+    this.#answer(header, outcome);
   }
 
   /** A write whose effect was cut off by the end of an earlier process ends like one that was interrupted: what is done is counted. */

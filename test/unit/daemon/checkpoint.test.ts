@@ -67,7 +67,13 @@ void t.test('who polls is handed on a moment later, the request in hand at once'
   first.polled([1, 3]);
   first.taken(2 ** 52);
   await sleep(50);
-  t.match(new Checkpoint(file, 1), { inheritedPollers: [1, 3], inheritedTaken: 2 ** 52 });
+  const second = new Checkpoint(file, 1);
+  t.match(second, { inheritedPollers: [1, 3], inheritedTaken: 2 ** 52 });
+  second.keep(() => '');
+  t.match(new Checkpoint(file, 2), { inheritedPollers: [1, 3] }, 'the second one was killed before it woke them');
+  second.polled([5]);
+  await sleep(50);
+  t.match(new Checkpoint(file, 2), { inheritedPollers: [5] });
 });
 
 void t.test('a text that was not written to its end does not count', async (t) => {

@@ -113,6 +113,8 @@ void t.test('a bounded number of files can be open; closing one makes room', asy
   const { tree } = treeOfOne();
   const handles = Array.from({ length: MOST_OPEN_FILES }, () => tree.open('/file', O_RDONLY));
   t.throws(() => tree.open('/file', O_RDONLY), { code: 'TOO_MANY_OPEN', errno: 'ENFILE' });
+  const ofEarlier = (): void => tree.adopt(2 ** 24, tree.find('/file'), O_RDONLY, 100);
+  t.throws(ofEarlier, { code: 'TOO_MANY_OPEN', errno: 'ENFILE' }, 'those that an earlier process opened count as well');
   tree.release(handles[0] ?? 0);
   t.notOk(handles.includes(tree.open('/file', O_RDONLY)));
 });

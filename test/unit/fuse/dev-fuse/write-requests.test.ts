@@ -56,7 +56,10 @@ void t.test('INTERRUPT ends the write that it names, and gets no answer itself',
 
 void t.test('after another process: a write that it ended is answered, not done again', async (t) => {
   const { continuity, told } = after({ 10: { count: 3 }, 12: { errno: EINVAL }, 14: 'begun' });
-  const kernel = new KernelSide(demo(1), { continuity });
+  const lines: object[] = [];
+  const log = { ...silentLog, warn: (details: object) => void lines.push(details) };
+  const tree = new Tree(directory({ noticed: noticed('noticed') }), root, { log, incarnation: 1 });
+  const kernel = new KernelSide(tree, { continuity });
   const nodeId = kernel.lookup('noticed');
   const handle = kernel.open(nodeId, O_WRONLY);
   const resent = (unique: bigint) => {
@@ -71,6 +74,7 @@ void t.test('after another process: a write that it ended is answered, not done 
   await turn();
   t.match(kernel.replies.at(-1), { error: 0 }, 'what it had not begun is done now');
   t.equal(kernel.read(nodeId, kernel.open(nodeId)), 'new');
+  t.match(lines, [{ path: '/noticed', errno: 'EINTR', text: '"new"' }], 'who was cut off is in the log');
   t.same(told, ['answered 10', 'answered 12', 'answered 14', 'ended 16 {"count":3}', 'answered 16']);
 });
 
