@@ -1,5 +1,6 @@
 import { readSync, writeSync } from 'node:fs';
 import * as z from 'zod';
+import { sentenceOf } from '../errors.js';
 import type { Continuity, WriteOutcome } from '../fuse/dev-fuse/continuity.js';
 
 /** The start of the file: where the newest text is (0 or 1) and its length, then the request in hand: three numbers of 8 bytes. */
@@ -34,6 +35,8 @@ export class Checkpoint implements Continuity {
   readonly inheritedWrites: Map<number, WriteOutcome>;
   readonly inheritedPollers: readonly number[];
   readonly inheritedTaken: number | undefined;
+  /** Why nothing is inherited: the text is not what this class writes, as after an upgrade that has another form of it. Better without than not to serve. */
+  readonly unreadable: string | undefined;
   readonly #writes = new Map<number, WriteOutcome>();
   readonly #taken = Buffer.alloc(8);
   /** At first those that the daemon before left: until they are woken, they would wait for ever if this one were killed. */
@@ -46,7 +49,12 @@ export class Checkpoint implements Continuity {
     private readonly descriptor: number,
     readonly incarnation: number,
   ) {
-    const last = incarnation > 0 ? readLast(descriptor) : undefined;
+    let last: Last | undefined;
+    try {
+      last = incarnation > 0 ? readLast(descriptor) : undefined;
+    } catch (failure) {
+      this.unreadable = sentenceOf(failure);
+    }
     this.inheritedState = last?.state || undefined;
     this.inheritedWrites = new Map(last?.writes);
     this.#pollers = this.inheritedPollers = last?.pollers ?? [];

@@ -146,6 +146,11 @@ export class Daemon {
   async #serveWithState(kernel: Kernel, engine: Engine, stateDir: StateDir | undefined): Promise<void> {
     const { supervision } = this;
     const checkpoint = supervision && new Checkpoint(supervision.checkpoint, supervision.incarnation);
+    if (checkpoint?.unreadable !== undefined)
+      this.log.error(
+        { failure: checkpoint.unreadable },
+        'what the daemon before this one left cannot be read: the state is that of the last save, and a write that it had begun may be done again',
+      );
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     const state = new SavedState(stateDir?.file('state.json'), engine, boot, this.log, () => checkpoint?.save());
     state.launched = this.autopilot;

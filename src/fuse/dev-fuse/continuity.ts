@@ -19,7 +19,7 @@ export interface Continuity {
   /** Files whose pollers wait for a wake-up, by the kernel's names for them; `inherited` are those of the process before. May survive a moment later. */
   readonly inheritedPollers: readonly number[];
   polled(kernelHandles: readonly number[]): void;
-  /** Where the kernel cannot send requests again (before 6.9): the request that is answered next, and a write that was read and will be answered later. */
+  /** Where the kernel cannot send requests again (before 6.9): the request that is answered next, and a write or a change of directories that was read and will be answered later. */
   readonly inheritedTaken: number | undefined;
   taken(unique: number): void;
   waiting(unique: number): void;

@@ -227,12 +227,19 @@ export class Session {
 
   /** The same for a change of the machine's own directories, which takes the kernel its time. */
   #attemptLater(header: Header, work: () => Promise<Uint8Array>): void {
+    const unique = uniqueOf(header.uniqueLow, header.uniqueHigh);
+    if (!this.#canResend) this.#continuity.waiting(unique);
+    const ended = (reply: Uint8Array): void => {
+      this.#send(header, reply);
+      this.#continuity.answered(unique);
+    };
     work().then(
       (reply) => {
         this.#tree.outcomes.succeeded('change');
-        this.#send(header, reply);
+        ended(reply);
       },
-      (thrown: unknown) => this.#status(header, this.#tree.outcomes.failed('change', this.#pathOf(header), thrown)),
+      (thrown: unknown) =>
+        ended(this.#replies.status(header, this.#tree.outcomes.failed('change', this.#pathOf(header), thrown))),
     );
   }
 

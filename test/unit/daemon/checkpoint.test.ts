@@ -119,3 +119,15 @@ void t.test('whatever it was told before each restart, the next one knows it', a
   });
   fc.assert(property, { numRuns: 100 });
 });
+
+void t.test('a text in another form is left aside, and the next one is written', async (t) => {
+  const file = newFile(t);
+  const first = new Checkpoint(file, 0);
+  first.keep(() => 'state');
+  for (const place of [4096, 2 ** 30]) writeSync(file, '{"form": 2}\n', place);
+  const second = new Checkpoint(file, 1);
+  t.match(second, { inheritedState: undefined, inheritedPollers: [], unreadable: /writes/ });
+  t.same([...second.inheritedWrites], []);
+  second.keep(() => 'new');
+  t.match(new Checkpoint(file, 2), { inheritedState: 'new', unreadable: undefined });
+});

@@ -11,6 +11,8 @@ export function after(outcomes: Record<number, WriteOutcome>) {
     begun: (unique: number) => void told.push(`begun ${unique}`),
     ended: (unique: number, outcome: WriteOutcome) => void told.push(`ended ${unique} ${JSON.stringify(outcome)}`),
     answered: (unique: number) => void told.push(`answered ${unique}`),
+    taken: (unique: number) => void told.push(`taken ${unique}`),
+    waiting: (unique: number) => void told.push(`waiting ${unique}`),
   };
   return { continuity, told };
 }

@@ -1,5 +1,5 @@
 import type { Continuity } from '../../../../src/fuse/dev-fuse/continuity.js';
-import { fuse_in_header, opcode } from '../../../../src/fuse/dev-fuse/protocol.js';
+import { FUSE_NOTIFY_RESEND, fuse_in_header, opcode } from '../../../../src/fuse/dev-fuse/protocol.js';
 import { Session } from '../../../../src/fuse/dev-fuse/session.js';
 import { type Log, silentLog } from '../../../../src/log.js';
 import type { Tree } from '../../../../src/tree/tree.js';
@@ -65,7 +65,11 @@ export class KernelSide {
   readonly session: Session;
   #unique = 0n;
 
-  constructor(tree: Tree, { log = silentLog, continuity }: { log?: Log; continuity?: Continuity } = {}) {
+  /** `resends` is false for a kernel before 6.9. */
+  constructor(
+    tree: Tree,
+    { log = silentLog, continuity, resends = true }: { log?: Log; continuity?: Continuity; resends?: boolean } = {},
+  ) {
     this.session = new Session({
       tree,
       log,
@@ -73,7 +77,9 @@ export class KernelSide {
       send: (bytes) => {
         const reply = Buffer.from(bytes);
         if (reply.readUInt32LE(0) !== reply.length) throw new Error('the length in the header is wrong');
-        this.replies.push({ unique: reply.readBigUInt64LE(8), error: reply.readInt32LE(4), body: reply.subarray(16) });
+        const unique = reply.readBigUInt64LE(8);
+        if (!resends && unique === 0n && reply.readInt32LE(4) === FUSE_NOTIFY_RESEND) return 'EINVAL';
+        this.replies.push({ unique, error: reply.readInt32LE(4), body: reply.subarray(16) });
         return undefined;
       },
     });

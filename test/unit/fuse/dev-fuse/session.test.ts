@@ -12,7 +12,7 @@ import { demo, root } from './demo-tree.js';
 import { after } from './earlier-process.js';
 import { fields, KernelSide, name, openIn, pollIn, readIn, releaseIn, request, writeIn } from './kernel-side.js';
 
-const { EACCES, EIO, EISDIR, ENOENT, ENOSYS, ENOTDIR, EPERM, EPROTO, ESTALE } = constants.errno;
+const { EACCES, EINTR, EIO, EISDIR, ENOENT, ENOSYS, ENOTDIR, EPERM, EPROTO, ESTALE } = constants.errno;
 const O_RDONLY = 0;
 const O_WRONLY = 1;
 const POLLPRI = 2;
@@ -208,6 +208,30 @@ void t.test('after another process: the kernel is asked for what that one read, 
     { unique: 0n, error: 7 },
   ]);
 });
+
+void t.test(
+  'after another process, on a kernel that cannot send again: what that one had in hand is answered',
+  async (t) => {
+    const { continuity, told } = after({ 10: { count: 3 }, 12: 'begun', 14: 'waiting' });
+    const kernel = new KernelSide(demo(1), { continuity: { ...continuity, inheritedTaken: 16 }, resends: false });
+    t.notOk(kernel.session.resume());
+    const errnoOf = (unique: bigint) => kernel.replyTo(unique)?.error;
+    t.same([10n, 12n, 14n, 16n].map(errnoOf), [0, -EINTR, -EIO, -EIO]);
+
+    told.length = 0;
+    const nodeId = kernel.lookup('noticed');
+    const handle = kernel.open(nodeId, 1);
+    const written = kernel.ask(opcode.FUSE_WRITE, { nodeId, body: writeIn(handle, 'new'), unique: 100n });
+    await turn();
+    t.equal(kernel.replyTo(written)?.error, 0);
+    t.same(told.slice(-4), ['taken 100', 'waiting 100', 'ended 100 {"count":3}', 'answered 100']);
+    const made = Buffer.concat([fields([32, 0o755], [32, 0]), name('made')]);
+    kernel.ask(opcode.FUSE_MKDIR, { body: made, unique: 102n });
+    t.same(told.slice(-2), ['taken 102', 'waiting 102']);
+    await turn();
+    t.equal(told.at(-1), 'answered 102');
+  },
+);
 
 void t.test('after another process: its handles work on', async (t) => {
   const before = new KernelSide(demo());
