@@ -121,7 +121,7 @@ export class Supervisor {
     if (this.#meant) return void this.#detach().then(() => this.#end(code ?? 0));
     if (handedOver) {
       this.#crashesAtMs.length = 0;
-      return this.#start({ lastStateOnly: false, endOfLast: 'handed the mount over' });
+      return this.#start({ lastStateOnly: false, endOfLast: code === 0 ? 'handed the mount over' : how });
     }
     this.#crashesAtMs.push(performance.now());
     const { delayMs, lastStateOnly } = restartAfter(this.#crashesAtMs, this.policy);
