@@ -23,7 +23,10 @@ function tracer({ identity, address }: Checker, what: string | number): ChildPro
 async function killTracerOf(checker: Checker): Promise<void> {
   const one = tracer(checker, 1_000_000);
   const ended = once(one, 'exit');
-  if (one.stdout) await once(one.stdout, 'data');
+  const began = new Promise<string>((resolve) => one.stdout?.once('data', () => resolve('began')));
+  const first = await Promise.race([began, ended]);
+  if (first !== 'began')
+    throw new Error(`a tracer ended with ${String(first)}; the process: ${await checker.verdict()}`);
   await sleep(Math.random() * 30);
   one.kill('SIGKILL');
   await ended;
