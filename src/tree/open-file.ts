@@ -57,10 +57,10 @@ export class OpenFile implements Opened {
     return this.#snapshot?.length ?? 0;
   }
 
-  /** At most `length` bytes of the text from `offset`; none past its end. A return to the start (lseek) renders the text anew, as kernfs does. */
+  /** At most `length` bytes of the text from `offset`; none past its end. A return to the start (lseek) renders the text anew, as kernfs does; so does a first read where something may have been written before. */
   read(offset: number, length: number): Uint8Array {
     if (this.#snapshot === undefined) throw badHandle('The file is not open for reading.');
-    if (offset === 0 && (this.#read || this.#changed)) {
+    if (offset === 0 && (this.#read || this.#changed || this.writable !== undefined)) {
       this.#snapshot = rendered(this.file);
       this.#changed = false;
     }

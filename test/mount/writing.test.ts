@@ -96,6 +96,22 @@ conformance(async (t, transport) => {
     t.match(written, { details: { path: '/echo', uid: 0, gid: 1234, pid: Number(pid) } });
   });
 
+  await t.test(
+    'a handle for both reads what it wrote; fsync has nothing to do; what is not open for it is EBADF',
+    async (t) => {
+      const both = `perl -MFcntl -MIO::Handle -e '
+      sysopen my $file, "echo", O_RDWR or die "open: $!";
+      defined syswrite $file, "both\\n" or die "write: $!";
+      $file->sync or die "fsync: $!";
+      sysseek $file, 0, 0; sysread $file, my $text, 100; print $text;
+      sysopen my $in, "echo", O_RDONLY or die; defined syswrite $in, "x" or print "writing: $!\\n";
+      sysopen my $out, "echo", O_WRONLY or die; defined sysread $out, $text, 1 or print "reading: $!\\n";'`;
+      const bad = 'Bad file descriptor';
+      t.equal(await server.says(both), `both\nwriting: ${bad}\nreading: ${bad}\n`);
+      t.equal(await server.says('truncate -s 3 echo; cat echo'), 'both\n', 'it is no store of bytes');
+    },
+  );
+
   await t.test('Ctrl-C ends a write that waits', { skip: gap(transport, 'interrupts') }, async (t) => {
     const script = `
       trap : INT
