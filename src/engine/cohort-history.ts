@@ -132,8 +132,8 @@ export function pagesOf(cohorts: readonly Cohort[]): number {
 
 const nothing: readonly Cohort[] = [];
 
-/** The kernel counts in ticks of up to 10 ms, and a long listing takes its time. */
-const birthToleranceMs = 2000;
+/** How far the birth of a generation may seem to move from look to look: ticks of the kernel's clock, and a busy machine between its line and the reading of it. */
+export const birthToleranceMs = 2000;
 
 function bornOf(generations: readonly Generation[], atMs: number): number[] {
   return generations.map(({ ageMs }) => atMs - ageMs);

@@ -1,5 +1,6 @@
 import type { Memcg } from '../kernel/kernel.js';
 import { type LruGenMemcg, OFFLINE_ID } from '../kernel/lru-gen.js';
+import { birthToleranceMs } from './cohort-history.js';
 import { inSlices } from './slices.js';
 import type { SeenMemcg } from './tracker.js';
 
@@ -9,9 +10,6 @@ interface Known {
   readonly youngestSeq: bigint;
   readonly bornMs: number;
 }
-
-/** How far the birth of a generation may seem to move: ticks of the kernel's clock, and the time that a long listing takes. */
-const birthToleranceMs = 2000;
 
 /**
  * Which memcg a line of a listing is about. The kernel reuses ids, and another memcg may be made at the path of one that is gone, so identity is the

@@ -18,7 +18,7 @@ export const MOST_OPEN_FILES = 4096;
 const LONGEST_NAME_BYTES = 255;
 
 /** Handles pass through signed 32-bit fields: 22 bits count, 9 tell the processes apart that served the same mount one after the other. */
-const HANDLES_OF_ONE_PROCESS = 2 ** 22;
+export const HANDLES_OF_ONE_PROCESS = 2 ** 22;
 const PROCESSES_TOLD_APART = 2 ** 9;
 
 export interface TreeOptions {

@@ -96,7 +96,7 @@ void t.test(
     await daemon.logged('"mounted"');
     const pid = await daemonPid(state);
     daemon.signal('SIGKILL');
-    await daemon.logged('supervisor');
+    await daemon.logged('the supervisor has gone');
     const batch = 'sys/kernel/mm/coldpgs/batch';
     await daemon.says(`echo 79 > ${batch}`);
     t.equal(await daemon.says(`cat ${batch}`), '79\n');

@@ -1,5 +1,5 @@
 import { ColdpgsError } from '../../errors.js';
-import { type Located, MOST_OPEN_FILES, type Tree } from '../../tree/tree.js';
+import { HANDLES_OF_ONE_PROCESS, type Located, MOST_OPEN_FILES, type Tree } from '../../tree/tree.js';
 
 /** A name in a listing; `isDirectory` where the entry is known without a look at it. */
 export interface Listed {
@@ -8,8 +8,6 @@ export interface Listed {
 }
 
 const dots: readonly Listed[] = [{ name: '.' }, { name: '..' }];
-
-const HANDLES_OF_ONE_PROCESS = 2 ** 22;
 
 interface OpenDirectory {
   readonly nodeId: number;

@@ -5,7 +5,7 @@ import type { Continuity, WriteOutcome } from './continuity.js';
 import { isAskedToStop } from './pending-signals.js';
 import { callerOf, type FileHandle, type Header, headerOf, isResent, type Request, uniqueOf } from './requests.js';
 
-const { EAGAIN, EINTR, EIO } = constants.errno;
+const { EAGAIN } = constants.errno;
 
 /** Milliseconds between looks at the signals of a writer that has got some, but none that asks it to stop. */
 const SIGNAL_LOOK_MS = 100;
@@ -37,7 +37,7 @@ export class WriteRequests {
     const { uid, gid, pid } = header;
     const writer = { uid, gid, pid, text: shown(bytes) };
     const path = this.surroundings.pathOf(header);
-    if (inherited !== undefined) return this.#answerOf(header, inherited, { path, ...writer });
+    if (inherited !== undefined) return this.#answer(header, inherited, { path, ...writer });
     if (!this.surroundings.canResend()) continuity.waiting(unique);
     const interrupt = new AbortController();
     this.#underWay.set(unique, { interrupt, threadId: pid });
@@ -74,21 +74,19 @@ export class WriteRequests {
   /** Answers what an earlier process had read and not answered, where the kernel cannot send it again. */
   answerInherited(): void {
     for (const [unique, outcome] of this.surroundings.continuity.inheritedWrites)
-      this.#answerOf(headerOf(unique), outcome, {});
+      this.#answer(headerOf(unique), outcome);
   }
 
-  /** What a write ended with in an earlier process, which logged it unless it was cut off. */
-  #answerOf(header: Header, outcome: WriteOutcome, about: { readonly path?: string } & Partial<Writer>): void {
-    if (outcome === 'begun') this.surroundings.tree.outcomes.cutOff('EINTR', about);
-    if (outcome === 'waiting') this.surroundings.tree.outcomes.cutOff('EIO', about);
-    this.#answer(header, outcome);
-  }
-
-  /** A write whose effect was cut off by the end of an earlier process ends like one that was interrupted: what is done is counted. */
-  #answer(header: Header, outcome: WriteOutcome): void {
-    if (outcome === 'begun') this.surroundings.answer(header, EINTR);
-    else if (outcome === 'waiting') this.surroundings.answer(header, EIO);
-    else if ('errno' in outcome) this.surroundings.answer(header, outcome.errno);
+  /**
+   * A write whose effect was cut off by the end of an earlier process ends like one that was interrupted: what is done is counted. That process logged
+   * what had ended; what it left unfinished is logged here, with what is known `about` it.
+   */
+  #answer(header: Header, outcome: WriteOutcome, about: { readonly path?: string } & Partial<Writer> = {}): void {
+    if (outcome === 'begun' || outcome === 'waiting') {
+      const errno = outcome === 'begun' ? 'EINTR' : 'EIO';
+      this.surroundings.tree.outcomes.cutOff(errno, about);
+      this.surroundings.answer(header, constants.errno[errno]);
+    } else if ('errno' in outcome) this.surroundings.answer(header, outcome.errno);
     else this.surroundings.answerWritten(header, outcome.count);
     this.surroundings.continuity.answered(uniqueOf(header.uniqueLow, header.uniqueHigh));
   }

@@ -19,14 +19,20 @@ function tracer({ identity, address }: Checker, what: string | number): ChildPro
   return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
-/** Lets a tracer come to its work and kills it at some moment of that. */
-async function killTracerOf(checker: Checker): Promise<void> {
+/** A tracer that has come to its work, and its end. */
+async function tracerAtWork(checker: Checker): Promise<{ one: ChildProcess; ended: Promise<unknown[]> }> {
   const one = tracer(checker, 1_000_000);
   const ended = once(one, 'exit');
   const began = new Promise<string>((resolve) => one.stdout?.once('data', () => resolve('began')));
   const first = await Promise.race([began, ended]);
   if (first !== 'began')
     throw new Error(`a tracer ended with ${String(first)}; the process: ${await checker.verdict()}`);
+  return { one, ended };
+}
+
+/** Lets a tracer come to its work and kills it at some moment of that. */
+async function killTracerOf(checker: Checker): Promise<void> {
+  const { one, ended } = await tracerAtWork(checker);
   await sleep(Math.random() * 30);
   one.kill('SIGKILL');
   await ended;
@@ -76,9 +82,7 @@ void t.test('processes and their tracers', { skip: cannotTrace }, async (t) => {
   await t.test('a process that is killed while it is traced is just gone', async (t) => {
     for (let time = 0; time < 8; time++) {
       const checker = await Checker.start(program, 'registers', '4');
-      const one = tracer(checker, 1_000_000);
-      const ended = once(one, 'exit');
-      if (one.stdout) await once(one.stdout, 'data');
+      const { ended } = await tracerAtWork(checker);
       await sleep(Math.random() * 20);
       checker.process.kill('SIGKILL');
       const [code, signal] = (await ended) as [number | null, string | null];
