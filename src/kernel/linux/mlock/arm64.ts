@@ -1,4 +1,4 @@
-import type { Machine } from './machine.js';
+import type { Machine, ThreadState } from './machine.js';
 
 /** struct user_pt_regs: x0 to x30, sp, pc, pstate. */
 const REGISTERS = { x0: 0, x8: 64, x30: 240, sp: 248, pc: 256, pstate: 264, bytes: 272 } as const;
@@ -13,6 +13,14 @@ const AARCH32 = 0x10n;
 const SINGLE_STEP = 1n << 21n;
 /** BTYPE: the kind of the last indirect branch. Ours is none. */
 const BRANCH_TYPE = 3n << 10n;
+
+/** svc #0 */
+const SVC = Buffer.from('010000d4', 'hex');
+const RESTART_SYSCALL = 128;
+/** Calls that are restarted so: nanosleep, clock_nanosleep, futex. */
+const restartedCalls = [101, 115, 98];
+/** mov w8 or x8, #number: the number is in bits 5 to 20. */
+const LOAD_X8 = { mask: 0x7fe0001f, opcode: 0x52800008 } as const;
 
 /** The kernel has set up the restart of a system call before a tracer sees the registers: they are those to go on with. */
 export const arm64: Machine = {
@@ -38,11 +46,19 @@ export const arm64: Machine = {
 
   stackPointer: (registers) => Number(registers.readBigUInt64LE(REGISTERS.sp)),
   instructionPointer: (registers) => Number(registers.readBigUInt64LE(REGISTERS.pc)),
-  callEnd: () => undefined,
-  interruptedCall: () => undefined,
+
+  unfinishedCall(registers, { before, after }) {
+    if (!after.subarray(0, 4).equals(SVC)) return undefined;
+    const called = Number(registers.readBigUInt64LE(REGISTERS.x8));
+    const number = called === RESTART_SYSCALL ? restartedCall(before) : called;
+    return { number, end: this.instructionPointer(registers) + SVC.length };
+  },
+
   givenBack: (registers) => Buffer.from(registers),
 
-  frame({ registers, floatingPoint, signalMask }) {
+  frame(state) {
+    const { floatingPoint, signalMask } = state;
+    const registers = resumed(state);
     const below = this.stackPointer(registers) - FRAME.bytes;
     const address = below - (below % 16);
     const bytes = Buffer.alloc(FRAME.bytes);
@@ -75,4 +91,22 @@ function aligned(code: Buffer, instructions: string): number {
   let at = code.indexOf(wanted);
   while (at >= 0 && at % 4 !== 0) at = code.indexOf(wanted, at + 1);
   return at;
+}
+
+/** The number of a restarted wait is not in its registers, but often in one of the instructions before the call. */
+function restartedCall(code: Buffer): number | undefined {
+  for (let at = code.length - 4; at >= 0; at -= 4) {
+    const instruction = code.readUInt32LE(at);
+    if ((instruction & LOAD_X8.mask) !== LOAD_X8.opcode) continue;
+    const number = (instruction >>> 5) & 0xffff;
+    return restartedCalls.includes(number) ? number : undefined;
+  }
+  return undefined;
+}
+
+/** Never by restart_syscall, which answers EINTR after rt_sigreturn. */
+function resumed({ registers, repeatedCall }: ThreadState): Buffer {
+  const resumed = Buffer.from(registers);
+  if (repeatedCall !== undefined) resumed.writeBigUInt64LE(BigInt(repeatedCall), REGISTERS.x8);
+  return resumed;
 }

@@ -4,8 +4,22 @@ export interface ThreadState {
   readonly floatingPoint: Buffer;
   /** Signals it blocks, as the kernel's 8 bytes. */
   readonly signalMask: Buffer;
-  /** The system call that it was stopped in and will make again, where that is known. */
-  readonly interruptedCall: number | undefined;
+  /** The system call that it was stopped in and makes again; undefined when it makes none again. */
+  readonly repeatedCall: number | undefined;
+}
+
+/** A system call that a thread was stopped in and makes again, or is about to. */
+export interface UnfinishedCall {
+  /** Undefined where registers and code do not tell: a wait that the kernel goes on with under the number of restart_syscall. */
+  readonly number: number | undefined;
+  /** Where its code ends: names it among the calls of a thread. */
+  readonly end: number;
+}
+
+/** Code around the place where a thread was stopped. Shorter, or empty, where that cannot be read. */
+export interface StoppedCode {
+  readonly before: Buffer;
+  readonly after: Buffer;
 }
 
 /** A piece of code that the process has anyway: makes one system call, then has a signal frame restored. */
@@ -42,10 +56,8 @@ export interface Machine {
   obstacle(state: ThreadState): string | undefined;
   stackPointer(registers: Buffer): number;
   instructionPointer(registers: Buffer): number;
-  /** Where the system call ends that a thread was stopped in, or is about to go on with; undefined for a thread in its own code. */
-  callEnd(registers: Buffer): number | undefined;
-  /** The number of that call, by the registers and the code up to there; undefined where they do not tell. */
-  interruptedCall(registers: Buffer, codeBefore: Buffer): number | undefined;
+  /** Undefined for a thread that makes no call again. */
+  unfinishedCall(registers: Buffer, code: StoppedCode): UnfinishedCall | undefined;
   /** The registers to give back: those it stopped with, but that a wait which our stop ended goes on. */
   givenBack(registers: Buffer): Buffer;
   /** A frame below the thread's stack (and what it may keep below its pointer): it goes on as if it had not been stopped. */

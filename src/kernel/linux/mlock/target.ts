@@ -2,7 +2,7 @@ import { closeSync, constants, openSync, readFileSync, readlinkSync, readSync } 
 import { systemErrno } from '../../../errors.js';
 import type { AddressRange } from '../../pagemap.js';
 import { HAS_ENDED, type ProcessIdentity } from '../../mlock.js';
-import type { Machine, Trampoline } from './machine.js';
+import type { Machine, StoppedCode, Trampoline } from './machine.js';
 import { machineOf } from './machines.js';
 import { identityIn, obstacleIn, parseMappings, type Mapping } from './suitability.js';
 import { TargetRefusal } from './refusal.js';
@@ -11,13 +11,13 @@ import { TargetRefusal } from './refusal.js';
 const CODE_BYTES = 1024 * 1024;
 /** More than the longest piece of a trampoline. */
 const OVERLAP_BYTES = 16;
-/** Code before a system call that loads its number, and the call. */
-const CALL_BYTES = 7;
+/** As much code before a place as it takes to load a number and make the call, and as much behind it as the call itself. */
+const CODE_AROUND = { before: 32, after: 4 } as const;
 
 /** A process that may be asked to make a system call, and what must be known of it for that. Open until `close`. */
 export class Target {
-  /** The wait that it was last found in: the kernel goes on with it under another number. */
-  #lastWait: { readonly end: number; readonly stack: number; readonly call: number } | undefined;
+  /** The call that it was last found in: the kernel goes on with a wait under another number. */
+  #lastCall: { readonly end: number; readonly stack: number; readonly number: number } | undefined;
   #stack: AddressRange = { start: 0, end: 0 };
 
   private constructor(
@@ -75,16 +75,24 @@ export class Target {
     return orGone(() => parseMappings(text(this.identity.pid, 'maps')));
   }
 
-  /** The system call that the main thread was stopped in, with these registers. */
-  interruptedCall(registers: Buffer): number | undefined {
-    const end = this.machine.callEnd(registers);
-    if (end === undefined) return (this.#lastWait = undefined);
+  /** The system call that the main thread, stopped with these registers, makes again; undefined when it makes none. Throws TargetRefusal where that is known to the kernel alone. */
+  repeatedCall(registers: Buffer): number | undefined {
+    const last = this.#lastCall;
+    this.#lastCall = undefined;
+    const call = this.machine.unfinishedCall(registers, this.#codeAt(this.machine.instructionPointer(registers)));
+    if (call === undefined) return undefined;
+    const { end } = call;
     const stack = this.machine.stackPointer(registers);
-    const before = this.read(Math.max(0, end - CALL_BYTES), CALL_BYTES);
-    const again = this.#lastWait?.end === end && this.#lastWait.stack === stack;
-    const call = this.machine.interruptedCall(registers, before) ?? (again ? this.#lastWait?.call : undefined);
-    this.#lastWait = call === undefined ? undefined : { end, stack, call };
-    return call;
+    const number = call.number ?? (last?.end === end && last.stack === stack ? last.number : undefined);
+    if (number === undefined)
+      throw new TargetRefusal('later', 'it is in a wait that only the kernel knows how to go on with');
+    this.#lastCall = { end, stack, number };
+    return number;
+  }
+
+  #codeAt(address: number): StoppedCode {
+    const start = Math.max(0, address - CODE_AROUND.before);
+    return { before: this.read(start, address - start), after: this.read(address, CODE_AROUND.after) };
   }
 
   read(address: number, bytes: number): Buffer {

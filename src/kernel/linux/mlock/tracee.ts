@@ -75,14 +75,15 @@ export class Tracee {
     }
     this.#expect(stop, 'stop');
     const { machine } = this.target;
-    const registers = readRegisterSet(this.#pid, NT_PRSTATUS, Buffer.alloc(2 * machine.registerSetBytes));
+    const found = readRegisterSet(this.#pid, NT_PRSTATUS, Buffer.alloc(2 * machine.registerSetBytes));
+    const registers = machine.givenBack(found);
     // At once: until then a wait that our stop has ended would end for the thread, too, if the tracer died.
-    if (!machine.givenBack(registers).equals(registers)) this.#giveBackRegisters(registers);
+    if (!registers.equals(found)) writeRegisterSet(this.#pid, NT_PRSTATUS, registers);
     const state = {
       registers,
       floatingPoint: readRegisterSet(this.#pid, machine.floatingPointSet, Buffer.alloc(MOST_FLOATING_POINT_BYTES)),
       signalMask: Buffer.alloc(8),
-      interruptedCall: this.target.interruptedCall(registers),
+      repeatedCall: this.target.repeatedCall(registers),
     };
     this.#request(PTRACE.GETSIGMASK, 8, state.signalMask);
     const obstacle = machine.obstacle(state) ?? this.#dispatchObstacle();
@@ -128,11 +129,7 @@ export class Tracee {
 
   #giveBack({ signalMask, registers }: ThreadState): void {
     this.#request(PTRACE.SETSIGMASK, 8, signalMask);
-    this.#giveBackRegisters(registers);
-  }
-
-  #giveBackRegisters(registers: Buffer): void {
-    writeRegisterSet(this.#pid, NT_PRSTATUS, this.target.machine.givenBack(registers));
+    writeRegisterSet(this.#pid, NT_PRSTATUS, registers);
   }
 
   #stopped(): ThreadState {

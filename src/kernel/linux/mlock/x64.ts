@@ -1,4 +1,4 @@
-import type { Machine } from './machine.js';
+import type { Machine, ThreadState } from './machine.js';
 
 /** Places in struct user_regs_struct. */
 const REGISTER = {
@@ -41,7 +41,10 @@ const ERESTARTNOINTR = -513n;
 const ERESTARTNOHAND = -514n;
 const ERESTART_RESTARTBLOCK = -516n;
 const restarts = [ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK];
-const SYSCALL_BYTES = 2n;
+const SYSCALL = Buffer.from([0x0f, 0x05]);
+/** mov $number, %eax */
+const LOAD_EAX = 0xb8;
+const LOAD_BYTES = 5;
 const RESTART_SYSCALL = 219n;
 /** Calls that are restarted so: poll, nanosleep, futex, clock_nanosleep. */
 const restartedCalls = [7, 35, 202, 230];
@@ -76,20 +79,16 @@ export const x64: Machine = {
   stackPointer: (registers) => Number(get(registers, 'sp')),
   instructionPointer: (registers) => Number(get(registers, 'ip')),
 
-  callEnd(registers) {
-    if (isAboutToRestart(registers)) return this.instructionPointer(registers) + Number(SYSCALL_BYTES);
-    return getSigned(registers, 'origAx') < 0n ? undefined : this.instructionPointer(registers);
-  },
-
-  /** One that was restarted before has the number of restart_syscall; the program's own number is often in its code: mov $number, %eax; syscall. */
-  interruptedCall(registers, codeBefore) {
-    const number = get(registers, 'origAx');
-    if (number !== RESTART_SYSCALL && !isAboutToRestart(registers)) return Number(number);
-    const instructions = codeBefore.subarray(-7);
-    if (instructions.length < 7) return undefined;
-    if (instructions[0] !== 0xb8 || instructions[5] !== 0x0f || instructions[6] !== 0x05) return undefined;
-    const inCode = instructions.readUInt32LE(1);
-    return restartedCalls.includes(inCode) ? inCode : undefined;
+  unfinishedCall(registers, { before, after }) {
+    const called = getSigned(registers, 'origAx');
+    if (called >= 0n && restarts.includes(getSigned(registers, 'ax'))) {
+      const number = called === RESTART_SYSCALL ? restartedCall(beforeCall(before)) : Number(called);
+      return { number, end: this.instructionPointer(registers) };
+    }
+    if (!isAboutToRestart(registers, after)) return undefined;
+    // A second stop on the same way back from the call finds its number still there.
+    const number = called < 0n || called === RESTART_SYSCALL ? restartedCall(before) : Number(called);
+    return { number, end: this.instructionPointer(registers) + SYSCALL.length };
   },
 
   givenBack(registers) {
@@ -101,7 +100,7 @@ export const x64: Machine = {
   },
 
   frame(state, trampoline) {
-    const registers = resumed(this.givenBack(state.registers), state.interruptedCall);
+    const registers = resumed(state);
     const extended = extendedState(state.floatingPoint);
     const below = this.stackPointer(registers) - RED_ZONE_BYTES - extended.length;
     const extendedAt = below - (below % XSTATE.alignment);
@@ -143,21 +142,33 @@ function getSigned(registers: Buffer, name: keyof typeof REGISTER): bigint {
   return registers.readBigInt64LE(REGISTER[name]);
 }
 
-/** Whether the kernel has set a thread up to make restart_syscall, and it has not done so yet. */
-function isAboutToRestart(registers: Buffer): boolean {
-  return getSigned(registers, 'origAx') < 0n && get(registers, 'ax') === RESTART_SYSCALL;
+/** Whether the kernel has set a thread up to make restart_syscall, and it has not done so yet. A call may also have answered that number: no other call follows it at once. */
+function isAboutToRestart(registers: Buffer, after: Buffer): boolean {
+  return get(registers, 'ax') === RESTART_SYSCALL && after.subarray(0, SYSCALL.length).equals(SYSCALL);
 }
 
-/** Where a thread goes on that was stopped in a system call: it makes the call again. What was left of a relative time limit is known to the kernel alone. */
-function resumed(registers: Buffer, call: number | undefined): Buffer {
+function beforeCall(code: Buffer): Buffer {
+  return code.subarray(-SYSCALL.length).equals(SYSCALL) ? code.subarray(0, -SYSCALL.length) : Buffer.alloc(0);
+}
+
+/** The number of a restarted wait is not in its registers, but often in the code before the call: mov $number, %eax. */
+function restartedCall(code: Buffer): number | undefined {
+  const load = code.subarray(-LOAD_BYTES);
+  if (load.length < LOAD_BYTES || load[0] !== LOAD_EAX) return undefined;
+  const number = load.readUInt32LE(1);
+  return restartedCalls.includes(number) ? number : undefined;
+}
+
+/**
+ * Where a thread goes on that was stopped in a system call: it makes the call again. Never by restart_syscall, which answers EINTR after rt_sigreturn. What was left
+ * of a relative time limit is known to the kernel alone.
+ */
+function resumed({ registers, repeatedCall }: ThreadState): Buffer {
   const resumed = Buffer.from(registers);
-  if (isAboutToRestart(registers)) {
-    if (call !== undefined) resumed.writeBigUInt64LE(BigInt(call), REGISTER.ax);
-    return resumed;
-  }
-  if (getSigned(registers, 'origAx') < 0n || !restarts.includes(getSigned(registers, 'ax'))) return resumed;
-  resumed.writeBigUInt64LE(call === undefined ? get(registers, 'origAx') : BigInt(call), REGISTER.ax);
-  resumed.writeBigUInt64LE(get(registers, 'ip') - SYSCALL_BYTES, REGISTER.ip);
+  if (repeatedCall === undefined) return resumed;
+  resumed.writeBigUInt64LE(BigInt(repeatedCall), REGISTER.ax);
+  const isBehindCall = restarts.includes(getSigned(registers, 'ax'));
+  if (isBehindCall) resumed.writeBigUInt64LE(get(registers, 'ip') - BigInt(SYSCALL.length), REGISTER.ip);
   return resumed;
 }
 

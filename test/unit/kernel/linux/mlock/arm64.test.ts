@@ -15,7 +15,7 @@ function thread(flags = 0x6000_0c00n): ThreadState {
   const floatingPoint = Buffer.alloc(528, 0xcd);
   floatingPoint.writeUInt32LE(0x11, 512);
   floatingPoint.writeUInt32LE(0x22, 516);
-  return { registers, floatingPoint, signalMask: Buffer.from('8877665544332211', 'hex'), interruptedCall: undefined };
+  return { registers, floatingPoint, signalMask: Buffer.from('8877665544332211', 'hex'), repeatedCall: undefined };
 }
 
 void t.test(
@@ -51,6 +51,23 @@ void t.test('the thread makes the call and returns into the vdso', async (t) => 
   t.equal(Number(calling.readBigUInt64LE(x30)), trampoline.restorer);
   t.equal(Number(calling.readBigUInt64LE(pc)), trampoline.call);
   t.equal(calling.readBigUInt64LE(pstate), 0x6000_0000n, 'it comes from no branch');
+});
+
+void t.test('a wait that the kernel goes on with under another number gets its own back in the frame', async (t) => {
+  const svc = Buffer.from('010000d4', 'hex');
+  const call = (number: number): Buffer => {
+    const { registers } = thread();
+    registers.writeBigUInt64LE(BigInt(number), x8);
+    return registers;
+  };
+  const elsewhere = Buffer.from('fd7bbfa9', 'hex');
+  const sleeps = Buffer.from('680e80d2' + 'e20313aa', 'hex');
+  t.same(arm64.unfinishedCall(call(115), { before: elsewhere, after: svc }), { number: 115, end: 0x40_1004 });
+  t.match(arm64.unfinishedCall(call(128), { before: sleeps, after: svc }), { number: 115 }, 'mov x8, #115');
+  t.match(arm64.unfinishedCall(call(128), { before: elsewhere, after: svc }), { number: undefined });
+  t.equal(arm64.unfinishedCall(call(128), { before: sleeps, after: elsewhere }), undefined, 'in its own code');
+  const { bytes } = arm64.frame({ ...thread(), registers: call(128), repeatedCall: 115 }, trampoline);
+  t.equal(bytes.readBigUInt64LE(312 + x8), 115n);
 });
 
 void t.test('threads that are not touched', async (t) => {

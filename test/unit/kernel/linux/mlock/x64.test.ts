@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { ThreadState } from '../../../../../src/kernel/linux/mlock/machine.js';
+import type { ThreadState, UnfinishedCall } from '../../../../../src/kernel/linux/mlock/machine.js';
 import { x64 } from '../../../../../src/kernel/linux/mlock/x64.js';
 
 const places = { r15: 0, ax: 80, di: 112, origAx: 120, ip: 128, cs: 136, flags: 144, sp: 152, ss: 160 } as const;
@@ -10,11 +10,11 @@ interface Given {
   readonly registers?: Partial<Record<keyof typeof places, bigint>>;
   readonly features?: bigint;
   readonly bytes?: number;
-  readonly interruptedCall?: number;
+  readonly repeatedCall?: number;
 }
 
 /** A thread of a 64-bit process that was stopped in its own code, unless a test says otherwise. */
-function thread({ registers = {}, features = 7n, bytes = 832, interruptedCall }: Given = {}): ThreadState {
+function thread({ registers = {}, features = 7n, bytes = 832, repeatedCall }: Given = {}): ThreadState {
   const all = {
     r15: 15n,
     ax: 1n,
@@ -32,7 +32,7 @@ function thread({ registers = {}, features = 7n, bytes = 832, interruptedCall }:
   const floatingPoint = Buffer.alloc(bytes, 0xab);
   floatingPoint.writeBigUInt64LE(features, 464);
   floatingPoint.writeBigUInt64LE(7n, 512);
-  return { registers: buffer, floatingPoint, signalMask: Buffer.from('8877665544332211', 'hex'), interruptedCall };
+  return { registers: buffer, floatingPoint, signalMask: Buffer.from('8877665544332211', 'hex'), repeatedCall };
 }
 
 /** What rt_sigreturn of the frame makes of some registers. */
@@ -42,6 +42,15 @@ function restored(state: ThreadState): Record<'ax' | 'ip' | 'sp', bigint> {
 }
 
 const poll = { origAx: 7n, ax: -516n };
+const pollsCode = 'b807000000';
+const syscall = '0f05';
+const otherCode = '89f8909090';
+
+/** What is known of the call that a thread makes again. Its code is given as hexadecimal text. */
+function unfinished(registers: Given['registers'], before: string, after = '4883c408'): UnfinishedCall | undefined {
+  const code = { before: Buffer.from(before, 'hex'), after: Buffer.from(after, 'hex') };
+  return x64.unfinishedCall(thread({ registers: registers ?? {} }).registers, code);
+}
 
 void t.test(
   'the frame is a signal frame below the red zone that gives back registers, mask and extended state',
@@ -94,7 +103,7 @@ void t.test('the thread makes the call with the frame as its stack, and in no sy
 
 void t.test('a thread in a system call that the kernel restarts makes it again after its frame', async (t) => {
   for (const ax of [-512n, -513n, -514n, -516n]) {
-    const state = thread({ registers: { origAx: 7n, ax, ip: 0x40_1000n }, interruptedCall: 7 });
+    const state = thread({ registers: { origAx: 7n, ax, ip: 0x40_1000n }, repeatedCall: 7 });
     t.match(restored(state), { ax: 7n, ip: 0x40_0ffen });
   }
   t.match(
@@ -103,22 +112,15 @@ void t.test('a thread in a system call that the kernel restarts makes it again a
     'poll: EINTR of its own',
   );
   t.match(restored(thread({ registers: { origAx: -1n, ax: -512n } })), { ax: -512n }, 'in no system call');
-  t.match(
-    restored(thread({ registers: { origAx: 219n, ax: -516n }, interruptedCall: 7 })),
-    { ax: 7n },
-    'the second time',
-  );
+  t.match(restored(thread({ registers: { origAx: 219n, ax: -516n }, repeatedCall: 7 })), { ax: 7n }, 'the second time');
 });
 
 void t.test('a thread that is about to go on with a wait makes the call again after its frame', async (t) => {
-  const registers = { origAx: -1n, ax: 219n, ip: 0x40_1000n };
-  const state = thread({ registers, interruptedCall: 7 });
+  const state = thread({ registers: { origAx: -1n, ax: 219n, ip: 0x40_1000n }, repeatedCall: 7 });
   t.match(restored(state), { ax: 7n, ip: 0x40_1000n });
-  t.equal(x64.callEnd(state.registers), 0x40_1002);
-  t.equal(x64.interruptedCall(state.registers, Buffer.from('b8070000000f05', 'hex')), 7);
   t.ok(x64.givenBack(state.registers).equals(state.registers));
-  t.equal(x64.callEnd(thread().registers), undefined, 'in its own code');
-  t.equal(x64.callEnd(thread({ registers: poll }).registers), 0x40_1000);
+  const onItsWayBack = thread({ registers: { origAx: 7n, ax: 219n, ip: 0x40_1000n }, repeatedCall: 7 });
+  t.match(restored(onItsWayBack), { ax: 7n, ip: 0x40_1000n }, 'a second stop before it is back in its own code');
 });
 
 void t.test('a tracer gives back the registers as they were, for the kernel to restart the call', async (t) => {
@@ -134,13 +136,30 @@ void t.test('a tracer gives back the registers as they were, for the kernel to r
   t.ok(x64.givenBack(reading).equals(reading), 'EINTR of any other call is its own');
 });
 
-void t.test('the number of a call that was restarted before is in the code', async (t) => {
-  const { registers } = thread({ registers: { origAx: 219n, ax: -516n } });
-  t.equal(x64.interruptedCall(registers, Buffer.from('b8070000000f05', 'hex')), 7);
-  t.equal(x64.interruptedCall(registers, Buffer.from('b83c0000000f05', 'hex')), undefined, 'exit is not restarted');
-  t.equal(x64.interruptedCall(registers, Buffer.from('89f8909090900f05', 'hex')), undefined);
-  t.equal(x64.interruptedCall(registers, Buffer.alloc(0)), undefined);
-  t.equal(x64.interruptedCall(thread({ registers: poll }).registers, Buffer.alloc(7)), 7);
+void t.test('the call that a thread makes again is in its registers, and where it ends', async (t) => {
+  t.same(unfinished(poll, pollsCode + syscall), { number: 7, end: 0x40_1000 });
+  t.same(unfinished({ origAx: 0n, ax: -512n }, otherCode + syscall), { number: 0, end: 0x40_1000 });
+  const onItsWayBack = { origAx: 7n, ax: 219n };
+  t.same(
+    unfinished(onItsWayBack, otherCode, syscall),
+    { number: 7, end: 0x40_1002 },
+    'stopped there for a second time',
+  );
+  t.equal(unfinished({ origAx: 0n, ax: 219n }, otherCode + syscall), undefined, 'read answered 219');
+  t.equal(unfinished({ origAx: 7n, ax: -4n }, pollsCode + syscall), undefined, 'EINTR of its own');
+  t.equal(unfinished({ origAx: -1n, ax: -512n }, otherCode), undefined, 'in its own code');
+});
+
+void t.test('the number of a wait that was restarted before is in the code', async (t) => {
+  const again = { origAx: 219n, ax: -516n };
+  t.same(unfinished(again, pollsCode + syscall), { number: 7, end: 0x40_1000 });
+  for (const aboutTo of [-1n, 219n])
+    t.same(unfinished({ origAx: aboutTo, ax: 219n }, pollsCode, syscall), { number: 7, end: 0x40_1002 });
+  t.match(unfinished(again, 'b83c000000' + syscall), { number: undefined }, 'exit is not restarted');
+  t.match(unfinished(again, otherCode + syscall), { number: undefined });
+  t.match(unfinished(again, pollsCode + '0f34'), { number: undefined });
+  t.match(unfinished(again, ''), { number: undefined });
+  t.match(unfinished({ origAx: -1n, ax: 219n }, otherCode, syscall), { number: undefined });
 });
 
 void t.test('threads that are not touched', async (t) => {
