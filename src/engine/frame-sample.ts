@@ -1,8 +1,8 @@
 /** Neighbouring frames that are looked at together: few, so that a sample of them spreads over all memory. */
 export const framesPerBlock = 64;
 
-/** What is known of a sampled frame: nothing as long as it is only `unseen`, or 0 where there is no page cache that only read(2) can reach. */
-export const known = { unseen: 1, there: 2, bitWasSet: 4, readAgain: 8 } as const;
+/** What is known of a sampled frame: nothing as long as it is only `unseen`; `there` is page cache that only read(2) can reach, `mapped` such that page tables map; 0 is neither. */
+export const known = { unseen: 1, there: 2, bitWasSet: 4, readAgain: 8, mapped: 16 } as const;
 
 /** Every n-th block of the machine's frames, with what is known of each frame from look to look. Ages are in looks, a byte each. */
 export interface FrameSample {

@@ -22,15 +22,17 @@ export interface WatchedFrame {
 export class ReadLosses {
   readonly #blocks = new Map<number, WatchedFrame[]>();
   readonly youngFrames: number;
-  /** Of all that is watched, 0 to 1. */
+  /** Of all page cache in the sample, mapped or not, 0 to 1. */
   readonly youngShare: number;
 
   constructor(
     private readonly pageFrames: PageFrameInterface,
     private readonly memcgInode: number,
     watched: Iterable<WatchedFrame>,
+    /** Frames in the sample whose page cache is mapped: nothing is known of their reads. */
+    mappedFrames: number,
   ) {
-    let [youngFrames, allFrames] = [0, 0];
+    let [youngFrames, allFrames] = [0, mappedFrames];
     for (const frame of watched) {
       const firstPfn = frame.pfn - (frame.pfn % framesPerBlock);
       const block = this.#blocks.get(firstPfn);

@@ -123,18 +123,23 @@ export class KernelFlagsWitness implements ReadWitness {
   watchReads(memcg: Memcg, idleMs: number): ReadLosses | undefined {
     const inode = Number(memcg.inode);
     if (!this.#tallies.has(inode)) return undefined;
-    return new ReadLosses(this.surroundings.pageFrames, inode, this.#watched(inode >>> 0, idleMs));
-  }
-
-  *#watched(owner: number, idleMs: number): Generator<WatchedFrame> {
+    const watched: WatchedFrame[] = [];
+    let mappedFrames = 0;
     const sample = this.#sample;
     for (let index = 0; index < sample.known.length; index++) {
-      if (sample.owner[index] !== owner || (sample.known[index]! & known.there) === 0) continue;
-      // A page comes in by its first read; one that was there already when it was first looked at may have come long ago.
-      const isReadKnown = (sample.known[index]! & known.readAgain) !== 0 || sample.arrivalAge[index]! < oldestAge;
-      const young = isReadKnown && this.#looks.idleMs(sample.readAge[index]!).idleAtLeastMs < idleMs * (1 - earlyLooks);
-      yield { pfn: pfnAt(sample, index), young };
+      if (sample.owner[index] !== inode >>> 0) continue;
+      if (sample.known[index] === known.mapped) mappedFrames++;
+      else if ((sample.known[index]! & known.there) !== 0)
+        watched.push({ pfn: pfnAt(sample, index), young: this.#isYoung(index, idleMs) });
     }
+    return new ReadLosses(this.surroundings.pageFrames, inode, watched, mappedFrames);
+  }
+
+  #isYoung(index: number, idleMs: number): boolean {
+    const sample = this.#sample;
+    // A page comes in by its first read; one that was there already when it was first looked at may have come long ago.
+    const isReadKnown = (sample.known[index]! & known.readAgain) !== 0 || sample.arrivalAge[index]! < oldestAge;
+    return isReadKnown && this.#looks.idleMs(sample.readAge[index]!).idleAtLeastMs < idleMs * (1 - earlyLooks);
   }
 
   /** What a look may take. */
@@ -197,8 +202,10 @@ export class KernelFlagsWitness implements ReadWitness {
     let tally = tallies.get(owner);
     if (!tally) tallies.set(owner, (tally = new ReadTally()));
     if ((flags & (frameFlag.mapped | frameFlag.unevictable)) !== 0) {
-      sample.known[index] = 0;
-      if ((flags & frameFlag.mapped) !== 0) tally.addMapped();
+      const isMapped = (flags & frameFlag.mapped) !== 0;
+      sample.known[index] = isMapped ? known.mapped : 0;
+      sample.owner[index] = owner >>> 0;
+      if (isMapped) tally.addMapped();
       else tally.addOther();
       return;
     }

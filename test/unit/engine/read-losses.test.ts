@@ -9,17 +9,24 @@ void t.test('counts the sampled pages that are gone, and those of them that were
   const frames = new ModelFrames();
   frames.add(memcg, 'file', 300);
   const watched = Array.from({ length: 300 }, (_, pfn) => ({ pfn, young: pfn < 100 }));
-  const losses = new ReadLosses(frames.interfaces.pageFrames, 7, watched);
+  const losses = new ReadLosses(frames.interfaces.pageFrames, 7, watched, 0);
   t.equal(losses.youngFrames, 100);
+  t.equal(losses.youngShare, 1 / 3);
   t.strictSame(await losses.soFar(), { gone: 0, young: 0 });
   for (const pfn of [0, 1, 150, 151, 152]) frames.pages[pfn] = undefined;
   t.strictSame(await losses.soFar(), { gone: 5, young: 2 });
 });
 
+void t.test('the share of what was read is of mapped page cache, too', async (t) => {
+  const watched = Array.from({ length: 10 }, (_, pfn) => ({ pfn, young: true }));
+  t.equal(new ReadLosses(new ModelFrames().interfaces.pageFrames, 7, watched, 30).youngShare, 0.25);
+  t.equal(new ReadLosses(new ModelFrames().interfaces.pageFrames, 7, [], 0).youngShare, 0);
+});
+
 void t.test("a frame that holds another memcg's page now has lost its own", async (t) => {
   const frames = new ModelFrames();
   frames.add(memcg, 'file', 2);
-  const losses = new ReadLosses(frames.interfaces.pageFrames, 7, [{ pfn: 0, young: true }]);
+  const losses = new ReadLosses(frames.interfaces.pageFrames, 7, [{ pfn: 0, young: true }], 0);
   frames.pages[0] = new ModelFrames().add(memcgOf('/b', 8n), 'file', 1)[0];
   t.strictSame(await losses.soFar(), { gone: 1, young: 1 });
 });
@@ -43,6 +50,17 @@ void t.test('a run leaves page cache alone that is read within the threshold, an
   t.equal(machine.machine.where(read).memory, pages(32), 'not even a probe');
   t.match(machine.problems(), [/read: page cache was left alone: 100 % of it was read within 5 periods/]);
   t.ok(machine.machine.where(cold).memory <= 64, `${machine.machine.where(cold).memory} pages left`);
+});
+
+void t.test('page cache that is read is not nearly all of it where more is mapped', async (t) => {
+  const machine = await world();
+  await machine.engine.start();
+  machine.engine.global.mode = 1;
+  machine.machine.file('/both', { mib: 32, touchedEveryMs: 25_000 });
+  const cold = machine.machine.file('/both', { mib: 96, access: 'mapped' });
+  await machine.letAge('/both', 5);
+  await machine.reclaim('/both', 5);
+  t.ok(machine.machine.where(cold).memory < pages(96), 'a probe, at least');
 });
 
 void t.test('a run on a memcg that has both stops soon after it took what is read', async (t) => {
