@@ -34,11 +34,14 @@ const WALL = 0x40000000;
 const SIGINFO = { code: 8, status: 24, bytes: 128 } as const;
 const CLD_TRAPPED = 4;
 
+/** How ptrace(2) and waitid(2) can fail. */
+const OWN_ERRORS = ['EBUSY', 'ECHILD', 'EFAULT', 'EINTR', 'EINVAL', 'EIO', 'ENODEV', 'EPERM', 'ESRCH'];
+const MOST_TRIES = 10;
+
 /** A system call that the kernel refused, as Node reports its own: with the errno's name in `code`. */
 export class SystemCallError extends Error {
   readonly code: string;
-  constructor(call: string, errno: number) {
-    const code = errnoName(errno);
+  constructor(call: string, code: string) {
     super(`${call}: ${code}`);
     this.code = code;
   }
@@ -46,9 +49,8 @@ export class SystemCallError extends Error {
 
 /** ptrace(2). `data` is a number, or a buffer whose address is meant. Throws SystemCallError. */
 export function ptrace(request: number, pid: number, address: number, data: number | Buffer): number {
-  const result = callPtrace(request, pid, address, typeof data === 'number' ? data : addressOf(data)) as number;
-  if (result !== -1) return result;
-  throw new SystemCallError(`ptrace ${requestName(request)}`, koffi.errno());
+  const argument = typeof data === 'number' ? data : addressOf(data);
+  return called(`ptrace ${requestName(request)}`, () => callPtrace(request, pid, address, argument) as number);
 }
 
 /** The registers of a set (NT_PRSTATUS and so on). Throws SystemCallError; EINVAL where the machine has no such set. */
@@ -69,16 +71,28 @@ export function writeRegisterSet(pid: number, set: number, registers: Buffer): v
  */
 export function waitForStop(pid: number, patienceSeconds: number): number | undefined {
   const information = Buffer.alloc(SIGINFO.bytes);
-  const wait = (options: number): number =>
-    callWaitid(P_PID, pid, addressOf(information), WSTOPPED | WEXITED | WALL | options) as number;
+  const options = WSTOPPED | WEXITED | WALL;
+  const wait = (more: number): number => callWaitid(P_PID, pid, addressOf(information), options | more) as number;
   alarm(patienceSeconds);
-  const result = wait(WNOWAIT);
+  called('waitid', () => wait(WNOWAIT));
   alarm(0);
-  if (result === -1) throw new SystemCallError('waitid', koffi.errno());
   if (information.readInt32LE(SIGINFO.code) === CLD_TRAPPED) return information.readInt32LE(SIGINFO.status);
   // Its own parent hears of its end after we have.
   wait(0);
   return undefined;
+}
+
+/**
+ * What `call`, a system call, answers. Throws SystemCallError. Between it and our look at errno the engine may have made calls of its own (a collection that returns memory), and left theirs: a call that
+ * seems to have failed as it cannot is made again. One that failed has done nothing.
+ */
+export function called(name: string, call: () => number): number {
+  for (let tries = 1; ; tries++) {
+    const result = call();
+    if (result !== -1) return result;
+    const code = errnoName(koffi.errno());
+    if (OWN_ERRORS.includes(code) || tries === MOST_TRIES) throw new SystemCallError(name, code);
+  }
 }
 
 function ioVector(buffer: Buffer): Buffer {
