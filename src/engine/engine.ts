@@ -98,7 +98,7 @@ export class Engine {
       log,
       defaultPace,
       (memcg, type, usedShare) => this.tracker.learn?.(memcg, type, usedShare),
-      (memcg, idleMs) => this.tracker.watchReads?.(memcg, idleMs),
+      this.tracker,
     );
     this.kidled = new Kidled(kernel, clock, this.tracker, log, {
       periodMs: () => settings.scanPeriodMs,

@@ -119,6 +119,16 @@ export class MglruTracker implements Tracker {
     return this.#witness?.watchReads(memcg, idleMs);
   }
 
+  idleFilePages(memcg: Memcg, idleMs: number, atMs: number): number | undefined {
+    if (!this.mapped || !this.#witness || !this.#histories.has(memcg.inode)) return undefined;
+    const sinceLookMs = atMs - this.#lastLookMs;
+    return this.cohorts(memcg).reduce(
+      (sum, { type, pages, idleAtMostMs }) =>
+        type === 'file' && idleAtMostMs + sinceLookMs >= idleMs ? sum + pages : sum,
+      0,
+    );
+  }
+
   learn(memcg: Memcg, type: PageType, usedShare: number): void {
     const history = this.#histories.get(memcg.inode);
     if (type !== 'file' || !history) return;

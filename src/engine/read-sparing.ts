@@ -1,6 +1,5 @@
 import { toText } from '../kernel/text.js';
 import type { Log } from '../log.js';
-import type { PageType } from './eviction.js';
 import { takesTooYoung } from './read-losses.js';
 import type { Run } from './run.js';
 import type { Vein } from './vein.js';
@@ -9,12 +8,22 @@ import type { Vein } from './vein.js';
 const nearlyAll = 0.9;
 
 /** Whether hardly any page cache is cold enough, by what was seen of reads: then not even a probe is worth its losses. */
-export function isAllRead({ reads, request, shortfalls }: Run, type: PageType): boolean {
-  if (type !== 'file' || !reads || reads.youngShare <= nearlyAll) return false;
-  const percent = Math.round(reads.youngShare * 100);
-  const sentence = `page cache was left alone: ${percent} % of it was read within ${request.agePeriods} periods`;
-  if (!shortfalls.includes(sentence)) shortfalls.push(sentence);
+export function isAllRead(run: Run): boolean {
+  if (!run.reads || run.reads.youngShare <= nearlyAll) return false;
+  leaveAlone(run, run.reads.youngShare, 'read');
   return true;
+}
+
+/** The same for use of any kind that generations do not show: of the `coldPages` in old ones at most `idlePages` are idle, where that is known. */
+export function isAllInUse(run: Run, coldPages: number, idlePages = Infinity): boolean {
+  if (idlePages >= coldPages * (1 - nearlyAll)) return false;
+  leaveAlone(run, 1 - idlePages / coldPages, 'used');
+  return true;
+}
+
+function leaveAlone({ request, shortfalls }: Run, share: number, used: 'read' | 'used'): void {
+  const percent = Math.round(share * 100);
+  shortfalls.push(`page cache was left alone: ${percent} % of it was ${used} within ${request.agePeriods} periods`);
 }
 
 /** Whether page cache went that was read too lately: then the veins of it are closed. */

@@ -9,11 +9,11 @@ import type { Eviction, PageType } from './eviction.js';
 import type { EvictionSteps } from './eviction-steps.js';
 import { GenerationEviction } from './generation-eviction.js';
 import { Probing } from './probing.js';
-import type { ReadLosses } from './read-losses.js';
-import { isAllRead } from './read-sparing.js';
+import { isAllInUse, isAllRead } from './read-sparing.js';
 import { defaultPace, type ReclaimPace } from './reclaim-pace.js';
-import { planReclaim, type ReclaimPlan } from './reclaim-plan.js';
+import { type ColdPages, planReclaim, type ReclaimPlan } from './reclaim-plan.js';
 import { fewPages, type ReclaimRequest, type Run, startRun } from './run.js';
+import type { Tracker } from './tracker.js';
 import { openOldest, openVein, type Vein, youngerPages } from './vein.js';
 
 export interface ReclaimOutcome {
@@ -53,8 +53,8 @@ export class Reclaim {
     private readonly pace: ReclaimPace = defaultPace,
     /** Told what share of the pages that looked cold a probe showed to be in use. */
     onProbed: (memcg: Memcg, type: PageType, usedShare: number) => void = () => undefined,
-    /** Watches what a run takes of page cache that was read within so many milliseconds. */
-    private readonly watchReads: (memcg: Memcg, idleMs: number) => ReadLosses | undefined = () => undefined,
+    /** Sees use of page cache that generations do not show. */
+    private readonly witness: Pick<Tracker, 'watchReads' | 'idleFilePages'> = {},
   ) {
     this.#probing = new Probing(clock, eviction, steps, log, pace, onProbed);
     this.#generation = new GenerationEviction(eviction, steps, this.#probing, log, pace);
@@ -66,7 +66,7 @@ export class Reclaim {
    * Throws MEMCG_GONE, KERNEL_REFUSED, or CANCELLED when `signal` is aborted; what was freed until then is in the ledger.
    */
   async run(request: ReclaimRequest, signal: AbortSignal): Promise<ReclaimOutcome> {
-    const reads = this.watchReads(request.memcg, request.agePeriods * request.periodMs);
+    const reads = this.witness.watchReads?.(request.memcg, request.agePeriods * request.periodMs);
     const run = startRun(request, this.kernel.pageBytes, signal, reads?.youngFrames ? reads : undefined);
     run.swapCachedPages = await this.steps.swapCachedPages(request.memcg);
     run.onZram = run.writesAtOnce = await this.steps.swapIsZram();
@@ -108,9 +108,7 @@ export class Reclaim {
     run.shortfalls.push(...nothingProven(run.request, plan));
     const listed = await this.steps.listed(run.request.memcg);
     const { deviceIdleMs } = run.request;
-    const veins = plan.cold
-      .filter((cold) => !isAllRead(run, cold.type))
-      .map((cold) => openVein(cold, listed, deviceIdleMs));
+    const veins = this.#withoutCacheInUse(run, plan.cold).map((cold) => openVein(cold, listed, deviceIdleMs));
     if (
       deviceIdleMs !== undefined &&
       deviceIdleMs < Infinity &&
@@ -120,6 +118,16 @@ export class Reclaim {
       run.shortfalls.push(nothingForDevice(deviceIdleMs));
     await this.#reach.reach(run, veins);
     return veins;
+  }
+
+  /** What is proven cold by generations, without page cache that was seen in use. */
+  #withoutCacheInUse(run: Run, cold: readonly ColdPages[]): readonly ColdPages[] {
+    const { memcg, agePeriods, periodMs } = run.request;
+    const filePages = cold.reduce((sum, { type, pages }) => (type === 'file' ? sum + pages : sum), 0);
+    if (filePages === 0) return cold;
+    const idlePages = this.witness.idleFilePages?.(memcg, agePeriods * periodMs, this.clock.nowMs());
+    if (!isAllRead(run) && !isAllInUse(run, filePages, idlePages)) return cold;
+    return cold.filter(({ type }) => type !== 'file');
   }
 
   /** Where no age is asked for: two agings, after which all that is there now is in generations that may be evicted, but for what is in use. */

@@ -52,6 +52,11 @@ export interface Tracker {
   learn?(memcg: Memcg, type: PageType, usedShare: number): void;
   /** Watches what a run that begins now takes of page cache that was read within `idleMs`; undefined where it cannot tell. */
   watchReads?(memcg: Memcg, idleMs: number): ReadLosses | undefined;
+  /**
+   * Pages of page cache that may have been idle for `idleMs` at `atMs`, where the kernel's generations hold some that is in use to be old; undefined where they
+   * do not, or nothing is known.
+   */
+  idleFilePages?(memcg: Memcg, idleMs: number, atMs: number): number | undefined;
   /** Forgets all ages: the scan period was switched off for a while, and nothing was seen meanwhile. */
   forget(): void;
 }

@@ -78,4 +78,7 @@ void t.test('the mglru tracker makes young what agings missed', async (t) => {
     4000,
   );
   t.equal(tracker.readWitness, 'kpageflags, smaps');
+  t.equal(tracker.idleFilePages(memcg, 3000, 5000), 1000, 'what is in use is idle for no three periods');
+  t.equal(tracker.idleFilePages(memcg, 3000, 8000), 4000, 'three periods after the last look it may be');
+  t.equal(tracker.idleFilePages(other, 3000, 5000), undefined, 'a memcg that was not looked at');
 });

@@ -63,6 +63,22 @@ void t.test('page cache that is read is not nearly all of it where more is mappe
   t.ok(machine.machine.where(cold).memory < pages(96), 'a probe, at least');
 });
 
+void t.test('page cache is left alone where hardly any of what is in old generations can be idle', async (t) => {
+  const machine = await world();
+  await machine.engine.start();
+  machine.engine.global.mode = 1;
+  const cold = machine.machine.file('/a', { mib: 32, access: 'mapped' });
+  await machine.letAge('/a', 5);
+  const seenIdle = (idle: number): unknown => Object.assign(machine.engine.tracker, { idleFilePages: () => idle });
+  seenIdle(pages(3));
+  await machine.reclaim('/a', 5);
+  t.equal(machine.machine.where(cold).memory, pages(32), 'not even a probe');
+  t.match(machine.problems(), [/a: page cache was left alone: 91 % of it was used within 5 periods/]);
+  seenIdle(pages(4));
+  await machine.reclaim('/a', 5);
+  t.ok(machine.machine.where(cold).memory <= 64, `${machine.machine.where(cold).memory} pages left`);
+});
+
 void t.test('a run on a memcg that has both stops soon after it took what is read', async (t) => {
   const machine = await world();
   await machine.engine.start();
