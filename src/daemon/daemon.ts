@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Engine } from '../engine/engine.js';
 import { cgroupLayouts } from '../compat/layouts.js';
@@ -52,7 +53,10 @@ export class Daemon {
     private readonly log: Log,
     /** What the supervisor told this process; without one the mount ends with it. */
     private readonly supervision?: Supervision,
-  ) {}
+  ) {
+    // The autopilot waits at several memcgs at once.
+    setMaxListeners(0, this.#stopping.signal);
+  }
 
   /** Ends `run` in good order; may be called at any time and more than once. */
   stop(why: string): void {

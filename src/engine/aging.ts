@@ -6,7 +6,7 @@ import { toText } from '../kernel/text.js';
 import type { Log } from '../log.js';
 import type { AgingBudget } from './aging-budget.js';
 import type { Census } from './census.js';
-
+import { earlyAgings } from './coldness.js';
 import { inSlices } from './slices.js';
 
 /** What the aging clock must know of the engine around it. */
@@ -46,8 +46,6 @@ const busyRetryMs = 500;
 const offNapMs = 3_600_000;
 /** Never look more often than this. */
 const shortestNapMs = 200;
-/** Agings and looks may come early by this share of their interval, so that several fall together. */
-const early = 0.05;
 /** Few memcgs that are aged once a look come earlier by up to this share, once: from then on they are aged right after what agings clear was looked at. */
 const earlyWithLook = 0.5;
 /** Agings at most in one go while more are due: those that are left follow with the next ones, and keep that distance from then on. */
@@ -113,7 +111,7 @@ export class Aging {
     const periodMs = this.surroundings.periodMs();
     if (periodMs === 0) return offNapMs;
     const lookIntervalMs = periodMs * this.budget.stretch;
-    const lookIsDue = this.clock.nowMs() >= this.#nextLookMs - lookIntervalMs * early;
+    const lookIsDue = this.clock.nowMs() >= this.#nextLookMs - lookIntervalMs * earlyAgings;
     if (lookIsDue) await this.budget.spend(async () => this.surroundings.beforeAgings?.(this.clock.nowMs(), signal));
     let napMs = await this.budget.spend(() => this.#ageDue(signal, lookIsDue));
     if (lookIsDue) {
@@ -180,13 +178,13 @@ export class Aging {
       const intervalMs = this.#intervalMs(aged.path, aged.node);
       perMs += 1 / intervalMs;
       const untilDueMs = aged.bornMs + intervalMs - nowMs;
-      if (untilDueMs > intervalMs * early) {
+      if (untilDueMs > intervalMs * earlyAgings) {
         napMs = Math.min(napMs, untilDueMs);
         if (intervalMs <= lookIntervalMs && untilDueMs <= intervalMs * earlyWithLook) nearlyDue.push(aged);
       } else if (this.surroundings.isBusy(aged.path)) napMs = Math.min(napMs, busyRetryMs);
       else due.push(aged);
     }
-    const sliceMs = Math.min(1000, Math.max(shortestNapMs, this.surroundings.periodMs() * early));
+    const sliceMs = Math.min(1000, Math.max(shortestNapMs, this.surroundings.periodMs() * earlyAgings));
     const atOnce = Math.max(fewestAtOnce, Math.ceil(perMs * sliceMs * 1.5));
     if (due.length > atOnce) {
       due.sort((one, other) => one.bornMs - other.bornMs);

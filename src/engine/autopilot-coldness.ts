@@ -1,10 +1,7 @@
 import type { MemcgSettings } from './autopilot-settings.js';
-import { agingIntervalMs } from './coldness.js';
+import { agingIntervalMs, earlyAgings } from './coldness.js';
 import type { ColdPages } from './reclaim-plan.js';
 import { fewPages } from './run.js';
-
-/** Agings may come early by a twentieth of their interval (engine/aging.ts), so that much less is what they prove. */
-const earlyAgings = 0.05;
 
 /**
  * Periods that lie between the first and the last of `eviction_run_aging_count_min` agings: a page that they all found unused has been idle for so long.

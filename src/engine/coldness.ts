@@ -28,10 +28,13 @@ export function pagesUpTo(generations: readonly Generation[], seq: bigint, type:
   return generations.reduce((sum, generation) => (generation.seq <= seq ? sum + generation[type] : sum), 0);
 }
 
+/** Agings and looks may come early by this share of their interval, so that several fall together: so much less is what two agings prove. */
+export const earlyAgings = 0.05;
+
 /**
  * Milliseconds between two agings of a memcg that is asked for pages idle `agePeriods` periods. With four generations the oldest
- * border lies two to three intervals back: at half the asked age it always proves it.
+ * border lies two to three intervals back: at half the asked age, and what agings may come early, it always proves it.
  */
 export function agingIntervalMs(periodMs: number, agePeriods: number): number {
-  return agePeriods <= 2 ? periodMs : (periodMs * agePeriods) / 2;
+  return agePeriods <= 2 ? periodMs : Math.floor((periodMs * agePeriods) / 2 / (1 - earlyAgings));
 }

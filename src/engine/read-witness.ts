@@ -3,6 +3,7 @@ import type { Clock } from '../kernel/clock.js';
 import type { Memcg, PageFrameInterface } from '../kernel/kernel.js';
 import type { LruGenMemcg } from '../kernel/lru-gen.js';
 import { frameFlag, PageFrames } from '../kernel/page-frames.js';
+import { earlyAgings } from './coldness.js';
 import { type FrameSample, frameSample, framesPerBlock, known, pfnAt, resampled, strideFor } from './frame-sample.js';
 import { Looks, oldestAge } from './looks.js';
 import { ReadLosses, type WatchedFrame } from './read-losses.js';
@@ -35,9 +36,6 @@ const blocksAtOnce = 16;
 const longestSliceMs = 2;
 /** Looks that follow each other sooner than so many of a period are one. */
 const shortestPause = 0.25;
-
-/** Looks may come early by a twentieth of a period (engine/aging.ts): so much less is what the pause between them shows. */
-const earlyLooks = 0.05;
 
 /** After so many agings any page that is never promoted is in the oldest generation. */
 const agingsToTheOldest = 3;
@@ -139,7 +137,7 @@ export class KernelFlagsWitness implements ReadWitness {
     const sample = this.#sample;
     // A page comes in by its first read; one that was there already when it was first looked at may have come long ago.
     const isReadKnown = (sample.known[index]! & known.readAgain) !== 0 || sample.arrivalAge[index]! < oldestAge;
-    return isReadKnown && this.#looks.idleMs(sample.readAge[index]!).idleAtLeastMs < idleMs * (1 - earlyLooks);
+    return isReadKnown && this.#looks.idleMs(sample.readAge[index]!).idleAtLeastMs < idleMs * (1 - earlyAgings);
   }
 
   /** What a look may take. */

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { ColdpgsError } from '../errors.js';
 import type { ControlFile } from '../files/control-file.js';
 import type { Caller } from '../passed.js';
@@ -32,6 +33,8 @@ export class Writes {
     const { signal } = options;
     if (this.#closed) throw new ColdpgsError('CANCELLED', 'ENODEV', 'coldpgs is stopping and takes no more writes.');
     const controller = new AbortController();
+    // A global threshold has a waiter for each memcg.
+    setMaxListeners(0, controller.signal);
     const abort = (): void => controller.abort();
     if (signal?.aborted) abort();
     signal?.addEventListener('abort', abort, { once: true });

@@ -121,6 +121,20 @@ void t.test('an interruption reaches the write that is being applied, and only t
   await Promise.all([other, writes.close()]);
 });
 
+void t.test('a write may have a waiter for each memcg, without a warning of a leak', async (t) => {
+  const warnings: Error[] = [];
+  const note = (warning: Error): number => warnings.push(warning);
+  process.on('warning', note);
+  t.teardown(() => process.off('warning', note));
+  const wait = (_text: string, { signal }: WriteContext): Promise<void> => {
+    for (let memcg = 0; memcg < 20; memcg++) signal.addEventListener('abort', () => undefined);
+    return Promise.resolve();
+  };
+  await new Writes().apply(writable(writableNode('a', wait)), '1');
+  await turn();
+  t.same(warnings, []);
+});
+
 void t.test('a write interrupted before it came is never applied', async (t) => {
   const { file, begun } = heldFile('a');
   await t.rejects(new Writes().apply(file, '1', { signal: AbortSignal.abort() }), {
