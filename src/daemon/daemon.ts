@@ -29,7 +29,7 @@ import { answersFirst, protectFromOom } from './self-protection.js';
 import { defaultStateDir, engineSettings, type Settings } from './settings.js';
 import { StateDir } from './state-dir.js';
 import { type Supervision, tellSupervisor } from './supervised.js';
-import { noteSupervisor } from './supervisor-note.js';
+import { noteServing, noteSupervisor } from './supervisor-note.js';
 import { forgetMount, storeMount } from './systemd.js';
 
 /** Milliseconds that writes in progress have to end before a hand-over interrupts them. */
@@ -167,10 +167,10 @@ export class Daemon {
     const ages = stateDir && new SavedAges(stateDir.file('ages.json'), engine, boot, offsetMs, this.log);
     ages?.load();
     if (supervision && stateDir) noteSupervisor(stateDir);
-    if (supervision?.lastStateOnly) return this.#serve(kernel, engine, checkpoint);
+    if (supervision?.lastStateOnly) return this.#serve(kernel, engine, stateDir, checkpoint);
     state.start();
     ages?.start();
-    await this.#serve(kernel, engine, checkpoint);
+    await this.#serve(kernel, engine, stateDir, checkpoint);
     state.stop();
     await ages?.stop();
   }
@@ -185,7 +185,7 @@ export class Daemon {
     );
   }
 
-  async #serve(kernel: Kernel, engine: Engine, checkpoint: Checkpoint | undefined): Promise<void> {
+  async #serve(kernel: Kernel, engine: Engine, stateDir?: StateDir, checkpoint?: Checkpoint): Promise<void> {
     const { supervision } = this;
     const [uid = 0, gid = 0] = this.settings.owner.split(':').map(Number);
     const { 'mode-global': global, 'mode-memcg': memcg, dialect, ...others } = this.settings;
@@ -232,6 +232,7 @@ export class Daemon {
       });
       gauges = () => ({ ...transport.gauges(), ...tree.outcomes.counts() });
       this.#tellOfMount(transport);
+      if (stateDir) noteServing(stateDir);
       engine.onReclaiming = answersFirst(this.log);
       if (transport.canHandOver && supervision?.device !== undefined && supervision.mountedAt === undefined)
         await storeMount(supervision.device, supervision.checkpoint, this.log);

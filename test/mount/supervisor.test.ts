@@ -60,8 +60,11 @@ void t.test('coldpgs itself', { skip }, async (t) => {
     const mounted = await mountsBelow(daemon.mountPoint);
     const reload = [compiled('src/cli/coldpgs.cts'), 'reload', '--state-dir', state];
     const { stdout, stderr } = await command(process.execPath, reload);
-    t.match({ stdout, stderr }, { stdout: /^reloaded: process \d+ /, stderr: '' });
-    t.not(await daemonPid(state), before);
+    const now = await daemonPid(state);
+    t.match({ stdout, stderr }, { stdout: `reloaded: process ${now} `, stderr: '' });
+    t.not(now, before);
+    const serving = await command('cat', [`${state}/serving`]);
+    t.equal(parseInt(serving.stdout, 10), now, 'it answers when the command ends');
     t.same(await mountsBelow(daemon.mountPoint), mounted);
     t.equal(await daemon.says(`cat ${batch} ${flags}`), '77\n0x5\n');
   });
