@@ -5,6 +5,7 @@ import type { Operation } from '../../tree/outcomes.js';
 import { type Located, shapeIsOurs, type Tree } from '../../tree/tree.js';
 import { type Continuity, noContinuity } from './continuity.js';
 import { Directories } from './directories.js';
+import { DirectoryChanges } from './directory-changes.js';
 import { Entries } from './entries.js';
 import { Nodes } from './nodes.js';
 import { Pollers, pollEvents } from './pollers.js';
@@ -55,7 +56,7 @@ export interface SessionOptions {
 
 /**
  * The conversation with the kernel about one mount. Every request is answered exactly once (those that want no answer: never), whatever is in it and
- * whatever is thrown: a client whose request is not answered hangs. All but writes are answered before `handle` returns.
+ * whatever is thrown: a client whose request is not answered hangs. All but writes and changes of directories are answered before `handle` returns.
  */
 export class Session {
   readonly #tree: Tree;
@@ -66,6 +67,7 @@ export class Session {
   readonly #directories: Directories;
   readonly #entries: Entries;
   readonly #pollers: Pollers;
+  readonly #changes: DirectoryChanges;
   readonly #writes: WriteRequests;
   readonly #toldOf = new Set<number>();
   #answered = 0;
@@ -82,13 +84,21 @@ export class Session {
     const wake = (kernelHandle: number): void =>
       void options.send(this.#replies.pollWakeup(protocol.FUSE_NOTIFY_POLL, kernelHandle));
     this.#pollers = new Pollers(wake, this.#continuity);
-    this.#writes = new WriteRequests({
+    const surroundings = {
       tree: this.#tree,
       continuity: this.#continuity,
-      handleOf: (header, handle, flags) => this.#handleOf(header, handle, flags),
-      pathOf: (header) => this.#pathOf(header),
+      pathOf: (header: Header) => this.#pathOf(header),
       canResend: () => this.#canResend,
-      answer: (header, errno) => this.#status(header, errno),
+      answer: (header: Header, errno: number) => this.#status(header, errno),
+    };
+    this.#changes = new DirectoryChanges({
+      ...surroundings,
+      locate: ({ nodeId }) => this.#nodes.at(nodeId),
+      answerEntry: (header, entry) => this.#send(header, this.#entries.lookedUp(header, entry)),
+    });
+    this.#writes = new WriteRequests({
+      ...surroundings,
+      handleOf: (header, handle, flags) => this.#handleOf(header, handle, flags),
       answerWritten: (header, count) => this.#send(header, this.#replies.written(header, count)),
     });
   }
@@ -185,16 +195,9 @@ export class Session {
           return this.#entries.attributes(header);
         });
       case 'mkdir':
-        return this.#attemptLater(header, async () => {
-          const parent = this.#nodes.at(header.nodeId);
-          const made = await this.#tree.make(parent, request.name, request.mode, callerOf(header));
-          return this.#entries.lookedUp(header, made);
-        });
+        return this.#changes.make(header, request);
       case 'rmdir':
-        return this.#attemptLater(header, async () => {
-          await this.#tree.remove(this.#nodes.at(header.nodeId), request.name, callerOf(header));
-          return this.#replies.status(header, 0);
-        });
+        return this.#changes.remove(header, request);
       case 'create':
         return this.#attempt(header, 'change', () => refuse('EACCES'));
       case 'change':
@@ -223,24 +226,6 @@ export class Session {
     }
     this.#tree.outcomes.succeeded(operation);
     this.#send(header, reply);
-  }
-
-  /** The same for a change of the machine's own directories, which takes the kernel its time. */
-  #attemptLater(header: Header, work: () => Promise<Uint8Array>): void {
-    const unique = uniqueOf(header.uniqueLow, header.uniqueHigh);
-    if (!this.#canResend) this.#continuity.waiting(unique);
-    const ended = (reply: Uint8Array): void => {
-      this.#send(header, reply);
-      this.#continuity.answered(unique);
-    };
-    work().then(
-      (reply) => {
-        this.#tree.outcomes.succeeded('change');
-        ended(reply);
-      },
-      (thrown: unknown) =>
-        ended(this.#replies.status(header, this.#tree.outcomes.failed('change', this.#pathOf(header), thrown))),
-    );
   }
 
   #init(header: Header, { major, minor, flags }: Extract<Request, { op: 'init' }>): void {
