@@ -58,13 +58,13 @@ function readPoint(depth, indent, line, [, not, rest, directive, reason]) {
   const name = rest.replace(/ # time=.*$/, '').trim() || '(no name)';
   const path = [...levels.slice(0, depth).map((above) => above.name), name].filter(Boolean).join(' > ');
   const own = inner?.counts ?? { passed: 0, failed: 0, skipped: 0 };
-  level.lastFailed = false;
+  // Also of a point around failures: a hook that failed is told of there alone.
+  level.lastFailed = Boolean(not) && !directive;
   if (directive) {
     if (own.passed + own.failed + own.skipped === 0) own.skipped = 1;
     say('skipped', `${path}: ${/todo/i.test(directive) ? 'to do ' : ''}${reason || 'no reason given'}`);
   } else if (not && own.failed === 0) {
     own.failed = 1;
-    level.lastFailed = true;
     failures.push(path);
     say('FAILED', path);
     if (depth === 0 && remarks.length > 0) console.log(remarks.slice(-40).join('\n'));

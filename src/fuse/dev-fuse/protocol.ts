@@ -12,6 +12,8 @@ export const FUSE_ROOT_ID = 1;
 
 /** The bit of `fuse_in_header.unique` that marks a request as sent again after FUSE_NOTIFY_RESEND: bit 63, here of the high half. */
 export const FUSE_UNIQUE_RESEND_HIGH = 0x8000_0000;
+/** From one request to the next; odd ones are those of interrupts (FUSE_REQ_ID_STEP in fs/fuse/fuse_i.h). */
+export const FUSE_UNIQUE_STEP = 2;
 
 /** enum fuse_opcode */
 export const opcode = {

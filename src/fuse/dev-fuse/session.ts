@@ -29,6 +29,9 @@ const { EIO, ENOSYS, EPROTO } = constants.errno;
 /** The longest write that arrives whole. What a control file refuses is shorter, so a longer write(2) fails with its first part. */
 const MOST_WRITE_BYTES = 8192;
 
+/** Numbers that may lie between the last request that was noted and the next one that was read: of those that want no answer, and so are not noted. */
+const MOST_UNNOTED = 512;
+
 /** open(2). */
 const O_ACCMODE = 3;
 const O_RDONLY = 0;
@@ -120,11 +123,22 @@ export class Session {
     this.#pollers.wakeInherited();
     this.#askForResend();
     if (this.#canResend) return true;
-    const { inheritedTaken, inheritedWrites } = this.#continuity;
-    if (inheritedTaken !== undefined && !inheritedWrites.has(inheritedTaken))
-      this.#status(headerOf(inheritedTaken), EIO);
+    this.#answerTaken();
     this.#writes.answerInherited();
     return false;
+  }
+
+  /**
+   * EIO for the request that the process before this one had in hand. It may have died before it could note that one: then it is among those that come
+   * after the last it noted. To the kernel, answers to all but what it has handed out mean nothing (ENOENT), and this process has taken none yet.
+   */
+  #answerTaken(): void {
+    const { inheritedTaken, inheritedWrites } = this.#continuity;
+    if (inheritedTaken === undefined) return;
+    for (let later = 0; later <= MOST_UNNOTED; later++) {
+      const unique = inheritedTaken + later * protocol.FUSE_UNIQUE_STEP;
+      if (!inheritedWrites.has(unique)) this.#status(headerOf(unique), EIO);
+    }
   }
 
   /** Takes the first `length` bytes of the buffer as one request. Never throws; what is needed of the buffer later is copied. */

@@ -217,6 +217,7 @@ void t.test(
     t.notOk(kernel.session.resume());
     const errnoOf = (unique: bigint) => kernel.replyTo(unique)?.error;
     t.same([10n, 12n, 14n, 16n].map(errnoOf), [0, -EINTR, -EIO, -EIO]);
+    t.equal(errnoOf(18n), -EIO, 'also the next one, which it may have read before it died, without noting it');
 
     told.length = 0;
     const nodeId = kernel.lookup('noticed');
