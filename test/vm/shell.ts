@@ -17,16 +17,20 @@ export function sh(script: string, variables: Readonly<Record<string, string>> =
     cwd: '/',
     env: { ...process.env, LC_ALL: 'C.UTF-8', ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: patienceMs,
-    killSignal: 'SIGKILL',
+    // A group of its own: what the script has started holds the pipes open, and goes with it.
+    detached: true,
   });
+  const impatience = setTimeout(() => child.pid !== undefined && process.kill(-child.pid, 'SIGKILL'), patienceMs);
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   return new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (code, signal) => resolve({ status: code ?? signal ?? 'unknown', stdout, stderr }));
+    child.on('close', (code, signal) => {
+      clearTimeout(impatience);
+      resolve({ status: code ?? signal ?? 'unknown', stdout, stderr });
+    });
   });
 }
 
