@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Daemon } from './daemon.js';
 import { makeDataFile, removeDataFile } from './data-file.js';
 import { eventually } from './eventually.js';
@@ -123,9 +124,16 @@ void it('page cache that is used through read(2) stays young beside some that is
       async () => idleFor(await fileAges(memcgs[1]), 5) >= setMib * 0.9,
     );
     // Generations alone call both sets cold by now.
-    const hot = await fileAges(memcgs[0]);
-    t.diagnostic(`hot, MiB by column: ${hot.map((size) => size.toFixed(1)).join(' ')}`);
-    assertAtMost('MiB of the hot set idle for 2 periods or longer', idleFor(hot, 2), setMib * 0.2);
+    // Most of the time: where the machine stands still for two periods, the set is unused for so long.
+    const idleMib: number[] = [];
+    for (let period = 0; period < 5; period++) {
+      const hot = await fileAges(memcgs[0]);
+      t.diagnostic(`hot, MiB by column: ${hot.map((size) => size.toFixed(1)).join(' ')}`);
+      idleMib.push(idleFor(hot, 2));
+      await sleep(periodMs);
+    }
+    const median = idleMib.sort((one, other) => one - other)[2] ?? NaN;
+    assertAtMost('MiB of the hot set idle for 2 periods or longer', median, setMib * 0.2);
     assert.match(await cat(`${daemon.mountPoint}/coldpgs/capabilities`), /^read_witness: kpageflags/m);
   } finally {
     for (const workload of workloads) await workload.stop();
