@@ -6,6 +6,8 @@ const FLAGS = /^VmFlags:(.*)$/;
 
 /** Mappings of devices and of bare page frames (VM_IO, VM_PFNMAP): reading them may have effects, and they hold no swap. */
 const UNTOUCHABLE_FLAGS = ['io', 'pf'];
+/** Of mlocked mappings (VM_LOCKED). */
+const LOCKED_FLAG = 'lo';
 
 interface OpenMapping {
   readonly range: AddressRange | undefined;
@@ -81,7 +83,8 @@ const KIB = 1024;
 
 /**
  * Sums up, from the text of /proc/PID/smaps in pieces of any size, what page tables show as used of page cache since their accessed bits were
- * cleared. Of pages that several processes share each counts its part.
+ * cleared. Of pages that several processes share each counts its part. Agings leave mlocked mappings out (should_skip_vma in mm/vmscan.c): what they show as used may
+ * have been so long ago, and is not counted.
  */
 export class ReferencedFileParser {
   #rest = '';
@@ -107,6 +110,7 @@ export class ReferencedFileParser {
       this.#isFile = FILE_MAPPING.test(line);
       return;
     }
+    if (FLAGS.exec(line)?.[1]?.split(' ').includes(LOCKED_FLAG)) this.#isFile = false;
     const [, name, size] = SIZE.exec(line) ?? [];
     if (name !== undefined) this.#sizes[name as keyof MappingSizes] = Number(size) * KIB;
   }

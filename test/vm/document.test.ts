@@ -42,10 +42,11 @@ class Transcript {
     return Array.from(this.text.matchAll(/^\/dev\S+\s+partition\s+\d+\s+(\d+)/gm), ([, kb]) => Number(kb) * 1024);
   }
 
-  /** Asserts that a row of the histogram had all of it, and has nothing of it now. */
-  emptied(row: string): void {
+  /** Asserts that a row of the histogram had all of it, or at least so much, and has nothing of it now. */
+  emptied(row: string, least = 0.95): void {
     const idle = this.idle(row);
-    assertNear(`${row} before`, idle.at(0) ?? NaN, amount, 0.05);
+    assertAtMost(`${row} before`, idle.at(0) ?? NaN, amount * 1.05);
+    assertAtMost(`missing in ${row} before`, amount - (idle.at(0) ?? NaN), amount * (1 - least));
     assertAtMost(`${row} after`, idle.at(-1) ?? NaN, 0.01 * amount);
   }
 
@@ -124,7 +125,8 @@ void describe('an example of the document, run as it is', () => {
     for (const example of ['02-global-locked-page-cache', '04-memcg-locked-page-cache'])
       void it(example, async () => {
         const transcript = await run(example);
-        transcript.emptied('cfui');
+        // Since Linux 7.2 some locked folios can stay among those that may be evicted (40 of 128 MiB were seen).
+        transcript.emptied('cfui', kernelIsAtLeast(6, 14) ? 0.5 : 0.95);
         transcript.went('pagecache dropped');
       });
 

@@ -71,10 +71,10 @@ void t.test('never throws, and gives ranges only, whatever the text', async () =
 void t.test(
   'used page cache: what of mappings of files page tables show as used, its part of what is shared',
   async (t) => {
-    const mapping = (line: string, sizes: Record<string, number>): string =>
+    const mapping = (line: string, sizes: Record<string, number>, flags = 'rd mr'): string =>
       `${line}\n${Object.entries(sizes)
         .map(([name, kib]) => `${name}: ${kib} kB\n`)
-        .join('')}VmFlags: rd mr\n`;
+        .join('')}VmFlags: ${flags}\n`;
     const text = [
       mapping('7f00-7f80 r--s 00000000 fe:00 1234                       /srv/data', {
         Rss: 100,
@@ -94,6 +94,12 @@ void t.test(
         Referenced: 40,
         Anonymous: 30,
       }),
+      // mlocked: its accessed bits are never cleared.
+      mapping(
+        '8008-8010 r--s 00000000 fe:00 1236                       /srv/locked',
+        { Rss: 90, Pss: 90, Referenced: 90, Anonymous: 0 },
+        'rd mr mw lo',
+      ),
       mapping('8010-8020 rw-p 00000000 00:00 0                          [heap]', {
         Rss: 500,
         Pss: 500,

@@ -16,37 +16,22 @@ from_disk() {
 # < Run test program to ... >: runs a set of /root/workload in the group test until the example ends.
 run_test_program() {
   mkdir -p $test
-  sets=$*
   sh -c 'echo 0 > /cgroup/memory/test/tasks; exec /root/workload "$@"' sh "$@" > /tmp/test-program &
   program=$!
   until grep -q ready /tmp/test-program; do sleep 0.1; done
 }
 
-# < hold for a while, wait the page cache to become cold enough >: until a row of the histogram has had 123 MiB for some seconds. The kernel leaves folios that it has
-# in hand at the moment of mlock(2) among those it may evict, until a reclaim comes to them: then the program is run again.
+# < hold for a while, wait the page cache to become cold enough >: until rows of the histogram have had 123 MiB for some seconds.
 hold_for_a_while() {
-  held=0 looks=0
+  rows=" $* "
+  held=0
   while [ $held -lt 4 ]; do
     sleep 1
-    if cat $test/memory.idle_page_stats | awk -v row="$1" '$1 == row { for (i = 2; i <= NF; i++) sum += $i } END { exit sum < 123 * 1048576 }'; then
+    if cat $test/memory.idle_page_stats | awk -v rows="$rows" 'index(rows, " " $1 " ") { for (i = 2; i <= NF; i++) sum += $i } END { exit sum < 123 * 1048576 }'; then
       held=$((held + 1))
     else
-      held=0 looks=$((looks + 1))
+      held=0
     fi
-    case $looks in
-      30 | 60 | 90)
-        looks=$((looks + 1))
-        {
-          echo "run again, after"
-          cat $test/memory.idle_page_stats
-          grep -E '^(unevictable|active_file|inactive_file) ' $test/memory.stat
-        } | sed 's/^/# /'
-        kill "$program"
-        wait "$program" || true
-        # shellcheck disable=SC2086 # sets
-        run_test_program $sets
-        ;;
-    esac
   done
 }
 
