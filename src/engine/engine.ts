@@ -89,17 +89,7 @@ export class Engine {
       cpuPercent: settings.scanCpuPercent,
       periodMs: () => settings.scanPeriodMs,
     });
-    this.#reclaim = new Reclaim(
-      kernel,
-      clock,
-      eviction,
-      steps,
-      this.#census,
-      log,
-      defaultPace,
-      (memcg, type, usedShare) => this.tracker.learn?.(memcg, type, usedShare),
-      this.tracker,
-    );
+    this.#reclaim = new Reclaim(kernel, clock, eviction, steps, this.#census, log, defaultPace, this.tracker);
     this.kidled = new Kidled(kernel, clock, this.tracker, log, {
       periodMs: () => settings.scanPeriodMs,
       statBudgetMs: () => (settings.scanPeriodMs * settings.scanCpuPercent * statShare) / 100,

@@ -51,11 +51,11 @@ export class Reclaim {
     private readonly census: Census,
     private readonly log: Log,
     private readonly pace: ReclaimPace = defaultPace,
-    /** Told what share of the pages that looked cold a probe showed to be in use. */
-    onProbed: (memcg: Memcg, type: PageType, usedShare: number) => void = () => undefined,
-    /** Sees use of page cache that generations do not show. */
-    private readonly witness: Pick<Tracker, 'watchReads' | 'idleFilePages'> = {},
+    /** Sees use of page cache that generations do not show, and learns of what probes show. */
+    private readonly witness: Pick<Tracker, 'learn' | 'watchReads' | 'idleFilePages'> = {},
   ) {
+    const onProbed = (memcg: Memcg, type: PageType, usedShare: number): void =>
+      this.witness.learn?.(memcg, type, usedShare);
     this.#probing = new Probing(clock, eviction, steps, log, pace, onProbed);
     this.#generation = new GenerationEviction(eviction, steps, this.#probing, log, pace);
     this.#reach = new AnonReach(steps, pace);

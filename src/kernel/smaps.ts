@@ -110,7 +110,7 @@ export class ReferencedFileParser {
       this.#isFile = FILE_MAPPING.test(line);
       return;
     }
-    if (FLAGS.exec(line)?.[1]?.split(' ').includes(LOCKED_FLAG)) this.#isFile = false;
+    if (this.#isFile && FLAGS.exec(line)?.[1]?.split(' ').includes(LOCKED_FLAG)) this.#isFile = false;
     const [, name, size] = SIZE.exec(line) ?? [];
     if (name !== undefined) this.#sizes[name as keyof MappingSizes] = Number(size) * KIB;
   }
