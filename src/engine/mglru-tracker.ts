@@ -115,7 +115,7 @@ export class MglruTracker implements Tracker {
     return [...anon, ...(reads ? withReads(file, reads) : file)];
   }
 
-  watchReads(memcg: Memcg, idleMs: number): ReadLosses | undefined {
+  async watchReads(memcg: Memcg, idleMs: number): Promise<ReadLosses | undefined> {
     return this.#witness?.watchReads(memcg, idleMs);
   }
 

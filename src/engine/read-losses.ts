@@ -25,40 +25,66 @@ export class ReadLosses {
   /** Of all page cache in the sample, mapped or not, 0 to 1. */
   readonly youngShare: number;
 
-  constructor(
+  private constructor(
     private readonly pageFrames: PageFrameInterface,
     private readonly memcgInode: number,
-    watched: Iterable<WatchedFrame>,
-    /** Frames in the sample whose page cache is mapped: nothing is known of their reads. */
+    watched: readonly WatchedFrame[],
     mappedFrames: number,
   ) {
-    let [youngFrames, allFrames] = [0, mappedFrames];
     for (const frame of watched) {
       const firstPfn = frame.pfn - (frame.pfn % framesPerBlock);
       const block = this.#blocks.get(firstPfn);
       if (block) block.push(frame);
       else this.#blocks.set(firstPfn, [frame]);
-      allFrames++;
-      if (frame.young) youngFrames++;
     }
-    this.youngFrames = youngFrames;
-    this.youngShare = allFrames === 0 ? 0 : youngFrames / allFrames;
+    this.youngFrames = watched.filter(({ young }) => young).length;
+    const allFrames = watched.length + mappedFrames;
+    this.youngShare = allFrames === 0 ? 0 : this.youngFrames / allFrames;
+  }
+
+  /**
+   * Watches the frames of `sampled` that hold unmapped page cache of the memcg still: since the look that they were sampled in, a page may have gone for
+   * other reasons, or have been mapped, as one that was read ahead is when it is used. Nothing is known of the reads of mapped
+   * pages, of which the sample has `mappedFrames` more. Throws KERNEL_REFUSED.
+   */
+  static async watch(
+    pageFrames: PageFrameInterface,
+    memcgInode: number,
+    sampled: readonly WatchedFrame[],
+    mappedFrames: number,
+  ): Promise<ReadLosses> {
+    const losses = new ReadLosses(pageFrames, memcgInode, sampled, mappedFrames);
+    const watched: WatchedFrame[] = [];
+    let nowMapped = mappedFrames;
+    await losses.#eachFrame((frame, flags) => {
+      if (flags === undefined) return;
+      if ((flags & frameFlag.mapped) !== 0) nowMapped++;
+      else watched.push(frame);
+    });
+    return new ReadLosses(pageFrames, memcgInode, watched, nowMapped);
   }
 
   /** Since the run began. Throws KERNEL_REFUSED. */
   async soFar(): Promise<Losses> {
-    const frames = new PageFrames(framesPerBlock);
     let [gone, young] = [0, 0];
+    await this.#eachFrame((frame, flags) => {
+      if (flags !== undefined) return;
+      gone++;
+      if (frame.young) young++;
+    });
+    return { gone, young };
+  }
+
+  /** Tells the flags of each frame, undefined where it holds no page cache of the memcg any more. */
+  async #eachFrame(tell: (frame: WatchedFrame, flags: number | undefined) => void): Promise<void> {
+    const frames = new PageFrames(framesPerBlock);
     for (const [firstPfn, watched] of this.#blocks) {
       const count = await this.pageFrames.read(firstPfn, frames);
       for (const frame of watched) {
         const index = frame.pfn - firstPfn;
-        if (index < count && this.#isThere(frames, index)) continue;
-        gone++;
-        if (frame.young) young++;
+        tell(frame, index < count && this.#isThere(frames, index) ? frames.flagsAt(index) : undefined);
       }
     }
-    return { gone, young };
   }
 
   #isThere(frames: PageFrames, index: number): boolean {

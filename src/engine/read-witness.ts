@@ -118,19 +118,19 @@ export class KernelFlagsWitness implements ReadWitness {
     return this.#tallies.get(Number(memcg.inode))?.mappedPages(filePages);
   }
 
-  watchReads(memcg: Memcg, idleMs: number): ReadLosses | undefined {
+  async watchReads(memcg: Memcg, idleMs: number): Promise<ReadLosses | undefined> {
     const inode = Number(memcg.inode);
     if (!this.#tallies.has(inode)) return undefined;
-    const watched: WatchedFrame[] = [];
+    const sampled: WatchedFrame[] = [];
     let mappedFrames = 0;
     const sample = this.#sample;
     for (let index = 0; index < sample.known.length; index++) {
       if (sample.owner[index] !== inode >>> 0) continue;
       if (sample.known[index] === known.mapped) mappedFrames++;
       else if ((sample.known[index]! & known.there) !== 0)
-        watched.push({ pfn: pfnAt(sample, index), young: this.#isYoung(index, idleMs) });
+        sampled.push({ pfn: pfnAt(sample, index), young: this.#isYoung(index, idleMs) });
     }
-    return new ReadLosses(this.surroundings.pageFrames, inode, watched, mappedFrames);
+    return ReadLosses.watch(this.surroundings.pageFrames, inode, sampled, mappedFrames);
   }
 
   #isYoung(index: number, idleMs: number): boolean {
@@ -207,22 +207,25 @@ export class KernelFlagsWitness implements ReadWitness {
       else tally.addOther();
       return;
     }
-    follow(sample, index, owner >>> 0, (flags & frameFlag.referenced) !== 0, meaning);
+    follow(sample, index, owner >>> 0, flags, meaning);
     if ((sample.known[index]! & known.readAgain) === 0) tally.addOther();
     else tally.addRead(sample.readAge[index]!, sample.arrivalAge[index]!);
   }
 }
 
 /** Brings what is known of a frame with unmapped page cache up to the present look. */
-function follow(sample: FrameSample, index: number, owner: number, bitIsSet: boolean, bits: ReadBits): void {
+function follow(sample: FrameSample, index: number, owner: number, flags: number, bits: ReadBits): void {
   const before = sample.known[index]!;
+  const bitIsSet = (flags & frameFlag.referenced) !== 0;
   const bit = bitIsSet ? known.bitWasSet : 0;
-  if ((before & known.there) === 0 || sample.owner[index] !== owner) {
+  const ownedBefore = sample.owner[index] === owner;
+  if ((before & known.there) === 0 || !ownedBefore) {
+    // What is there when the frame is first looked at, or was mapped till now, may have been there for long.
+    const mayBeOld = (before & known.unseen) !== 0 || (ownedBefore && before === known.mapped) || isPutTogether(flags);
     sample.known[index] = known.there | bit;
     sample.owner[index] = owner;
     sample.readAge[index] = 0;
-    // What is there when the frame is first looked at may have been there for long.
-    sample.arrivalAge[index] = (before & known.unseen) !== 0 ? oldestAge : 0;
+    sample.arrivalAge[index] = mayBeOld ? oldestAge : 0;
     return;
   }
   if (sample.arrivalAge[index]! < oldestAge) sample.arrivalAge[index]!++;
@@ -234,4 +237,12 @@ function follow(sample: FrameSample, index: number, owner: number, bitIsSet: boo
   if (isRead) sample.readAge[index] = 0;
   else if (!isHeld && sample.readAge[index]! < oldestAge) sample.readAge[index]!++;
   sample.known[index] = known.there | bit | (before & known.readAgain) | (isRead ? known.readAgain : 0);
+}
+
+/**
+ * Whether a huge folio may be one that khugepaged made of page cache that was there (collapse_file in mm/khugepaged.c): nobody has read it since, nor
+ * written it, nor is it mapped.
+ */
+function isPutTogether(flags: number): boolean {
+  return (flags & (frameFlag.huge | frameFlag.referenced | frameFlag.dirty | frameFlag.writeback)) === frameFlag.huge;
 }

@@ -66,7 +66,7 @@ export class Reclaim {
    * Throws MEMCG_GONE, KERNEL_REFUSED, or CANCELLED when `signal` is aborted; what was freed until then is in the ledger.
    */
   async run(request: ReclaimRequest, signal: AbortSignal): Promise<ReclaimOutcome> {
-    const reads = this.witness.watchReads?.(request.memcg, request.agePeriods * request.periodMs);
+    const reads = await this.witness.watchReads?.(request.memcg, request.agePeriods * request.periodMs);
     const run = startRun(request, this.kernel.pageBytes, signal, reads?.youngFrames ? reads : undefined);
     run.swapCachedPages = await this.steps.swapCachedPages(request.memcg);
     run.onZram = run.writesAtOnce = await this.steps.swapIsZram();

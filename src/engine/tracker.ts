@@ -51,7 +51,7 @@ export interface Tracker {
   /** What an eviction showed: that share (0 to 1) of the pages of a type that looked cold is in use. For trackers that cannot see all use themselves. */
   learn?(memcg: Memcg, type: PageType, usedShare: number): void;
   /** Watches what a run that begins now takes of page cache that was read within `idleMs`; undefined where it cannot tell. */
-  watchReads?(memcg: Memcg, idleMs: number): ReadLosses | undefined;
+  watchReads?(memcg: Memcg, idleMs: number): Promise<ReadLosses | undefined>;
   /**
    * Pages of page cache that may have been idle for `idleMs` at `atMs`, where the kernel's generations hold some that is in use to be old; undefined where they
    * do not, or nothing is known.
@@ -80,7 +80,7 @@ export interface ReadWitness {
   /** Pages of the memcg's page cache, of which there are `filePages`, that page tables map; undefined where it does not know. */
   mappedPages(memcg: Memcg, filePages: number): number | undefined;
   /** Watches what a run that begins now takes of page cache that was read within `idleMs`; undefined where it cannot tell. */
-  watchReads(memcg: Memcg, idleMs: number): ReadLosses | undefined;
+  watchReads(memcg: Memcg, idleMs: number): Promise<ReadLosses | undefined>;
   /** Forgets all ages: nothing was seen for a while. */
   forget(): void;
 }

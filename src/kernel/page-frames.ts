@@ -6,13 +6,16 @@ export const FRAME_ENTRY_BYTES = 8;
 /** Bits of an entry of /proc/kpageflags (include/uapi/linux/kernel-page-flags.h); all that are used here are in its lower half. */
 export const frameFlag = {
   referenced: 1 << 2,
+  dirty: 1 << 4,
   lru: 1 << 5,
+  writeback: 1 << 8,
   mapped: 1 << 11,
   anon: 1 << 12,
   swapBacked: 1 << 14,
   compoundTail: 1 << 16,
   unevictable: 1 << 18,
   noPage: 1 << 20,
+  huge: 1 << 22,
   idle: 1 << 25,
 } as const;
 

@@ -112,7 +112,7 @@ void describe('compaction', { skip: hasPressure ? false : 'this kernel was boote
 
   void it('gains blocks where memory is in fragments, and the process that does it has no file of ours open', async () => {
     const memcg = Memcg.make('fragments');
-    const workload = await startHoles(memcg, 256);
+    const workload = await startHoles(memcg, 512);
     const before = freeHugeBlocks();
     try {
       const { status, stderr } = await sh('echo 1 > "$RUN"', { RUN: `${folder(daemon)}/compact/run` });
@@ -122,7 +122,7 @@ void describe('compaction', { skip: hasPressure ? false : 'this kernel was boote
       assert.match(text, /last_run_ended: done\n/);
       assert.match(text, /last_run_blocks_gained: -?\d+\n/);
       // How many there are to gain is up to where the fragments lie; some come free a little later.
-      await eventually('more free huge blocks', () => freeHugeBlocks() > before);
+      await eventually(`more free huge blocks than ${before}, after ${text}`, () => freeHugeBlocks() > before);
     } finally {
       await workload.stop();
       await memcg.remove();

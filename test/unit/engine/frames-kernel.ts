@@ -9,11 +9,21 @@ export class ModelPage {
   idle = false;
   accessed = false;
   referenced = false;
+  mapped = false;
+  huge = false;
+  dirty = false;
 
   constructor(
     readonly memcg: Memcg,
-    readonly flags: number,
+    private readonly kind: number,
   ) {}
+
+  get flags(): number {
+    return (['referenced', 'mapped', 'huge', 'dirty'] as const).reduce(
+      (flags, name) => (this[name] ? flags | frameFlag[name] : flags),
+      this.kind,
+    );
+  }
 
   /** As by a process that has it mapped. */
   touch(): void {
@@ -49,8 +59,7 @@ export class ModelFrames {
         const count = Math.max(0, Math.min(into.capacity, Math.max(this.pages.length, 1024) - firstPfn));
         for (let index = 0; index < count; index++) {
           const page = this.pages[firstPfn + index];
-          if (page)
-            into.set(index, page.flags | (page.referenced ? frameFlag.referenced : 0), Number(page.memcg.inode));
+          if (page) into.set(index, page.flags, Number(page.memcg.inode));
           else into.set(index, frameFlag.noPage, 0);
         }
         return count;

@@ -1,15 +1,20 @@
 import t from 'tap';
-import { ReadLosses, takesTooYoung } from '../../../src/engine/read-losses.js';
+import { ReadLosses, takesTooYoung, type WatchedFrame } from '../../../src/engine/read-losses.js';
 import { memcgOf, ModelFrames } from './frames-kernel.js';
 import { pages, world } from './world.js';
 
 const memcg = memcgOf('/a', 7n);
 
+const watch = (frames: ModelFrames, sampled: readonly WatchedFrame[], { mappedFrames = 0 } = {}): Promise<ReadLosses> =>
+  ReadLosses.watch(frames.interfaces.pageFrames, Number(memcg.inode), sampled, mappedFrames);
+
 void t.test('counts the sampled pages that are gone, and those of them that were read too lately', async (t) => {
   const frames = new ModelFrames();
   frames.add(memcg, 'file', 300);
-  const watched = Array.from({ length: 300 }, (_, pfn) => ({ pfn, young: pfn < 100 }));
-  const losses = new ReadLosses(frames.interfaces.pageFrames, 7, watched, 0);
+  const losses = await watch(
+    frames,
+    Array.from({ length: 300 }, (_, pfn) => ({ pfn, young: pfn < 100 })),
+  );
   t.equal(losses.youngFrames, 100);
   t.equal(losses.youngShare, 1 / 3);
   t.strictSame(await losses.soFar(), { gone: 0, young: 0 });
@@ -17,16 +22,43 @@ void t.test('counts the sampled pages that are gone, and those of them that were
   t.strictSame(await losses.soFar(), { gone: 5, young: 2 });
 });
 
+void t.test('what went between the look and the run is no loss of the run', async (t) => {
+  const frames = new ModelFrames();
+  frames.add(memcg, 'file', 100);
+  for (let pfn = 0; pfn < 50; pfn++) frames.pages[pfn] = undefined;
+  const losses = await watch(
+    frames,
+    Array.from({ length: 100 }, (_, pfn) => ({ pfn, young: true })),
+  );
+  t.equal(losses.youngFrames, 50);
+  t.strictSame(await losses.soFar(), { gone: 0, young: 0 });
+});
+
+void t.test('of what was read ahead at the look and is mapped by now no read is known', async (t) => {
+  const frames = new ModelFrames();
+  for (const page of frames.add(memcg, 'file', 100).slice(0, 75)) page.mapped = true;
+  const losses = await watch(
+    frames,
+    Array.from({ length: 100 }, (_, pfn) => ({ pfn, young: true })),
+  );
+  t.equal(losses.youngFrames, 25);
+  t.equal(losses.youngShare, 0.25);
+  for (let pfn = 0; pfn < 76; pfn++) frames.pages[pfn] = undefined;
+  t.strictSame(await losses.soFar(), { gone: 1, young: 1 });
+});
+
 void t.test('the share of what was read is of mapped page cache, too', async (t) => {
-  const watched = Array.from({ length: 10 }, (_, pfn) => ({ pfn, young: true }));
-  t.equal(new ReadLosses(new ModelFrames().interfaces.pageFrames, 7, watched, 30).youngShare, 0.25);
-  t.equal(new ReadLosses(new ModelFrames().interfaces.pageFrames, 7, [], 0).youngShare, 0);
+  const frames = new ModelFrames();
+  frames.add(memcg, 'file', 10);
+  const sampled = Array.from({ length: 10 }, (_, pfn) => ({ pfn, young: true }));
+  t.equal((await watch(frames, sampled, { mappedFrames: 30 })).youngShare, 0.25);
+  t.equal((await watch(frames, [])).youngShare, 0);
 });
 
 void t.test("a frame that holds another memcg's page now has lost its own", async (t) => {
   const frames = new ModelFrames();
   frames.add(memcg, 'file', 2);
-  const losses = new ReadLosses(frames.interfaces.pageFrames, 7, [{ pfn: 0, young: true }], 0);
+  const losses = await watch(frames, [{ pfn: 0, young: true }]);
   frames.pages[0] = new ModelFrames().add(memcgOf('/b', 8n), 'file', 1)[0];
   t.strictSame(await losses.soFar(), { gone: 1, young: 1 });
 });

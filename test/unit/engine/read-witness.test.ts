@@ -97,6 +97,34 @@ void t.test('knows when page cache came in that was read again', async (t) => {
   t.strictSame(rounds.arrivals(), { 4: 256 });
 });
 
+void t.test('a page that was mapped and is not any more has not come in just now', async (t) => {
+  const rounds = new Rounds();
+  await rounds.witness.start();
+  await rounds.pass(1);
+  const pages = rounds.frames.add(memcg, 'file', 512);
+  for (const page of pages.slice(0, 256)) page.mapped = true;
+  await rounds.pass(1);
+  for (const page of pages) page.mapped = false;
+  await rounds.pass(1);
+  const losses = await rounds.witness.watchReads(memcg, 5 * periodMs);
+  t.equal(losses?.youngFrames, 256, 'only what came in unmapped');
+});
+
+void t.test(
+  'a huge folio that nobody has read or written is not new: khugepaged makes them of what was there',
+  async (t) => {
+    const rounds = new Rounds();
+    await rounds.witness.start();
+    await rounds.pass(1);
+    const pages = rounds.frames.add(memcg, 'file', 512);
+    for (const page of pages) page.huge = true;
+    for (const page of pages.slice(0, 128)) page.dirty = true;
+    await rounds.pass(1, pages.slice(128, 256));
+    const losses = await rounds.witness.watchReads(memcg, 5 * periodMs);
+    t.equal(losses?.youngFrames, 256, 'only what was written or read');
+  },
+);
+
 void t.test('one read after a long time is seen, and so is how long ago it was', async (t) => {
   const rounds = new Rounds();
   await rounds.witness.start();

@@ -6,8 +6,7 @@ from_disk
 # < Run program to mmap 128-MB file and lock the area >
 run_test_program lockedfile:128:0:/ext4/test.data
 # < hold for a while, wait the page cache to become cold enough >
-# Linux 7.2 leaves some locked folios among those it may evict.
-hold_for_a_while cfui cfei
+hold_for_a_while cfui
 cat /cgroup/memory/test/memory.idle_page_stats | grep cfui
 echo 0x1 > /sys/kernel/mm/coldpgs/flags;                  \
 echo 0x1 > /sys/kernel/mm/coldpgs/mode;                   \

@@ -4,6 +4,7 @@
  *   workload SET...     SET is TYPE:MIB:EVERY_MS[:FILE], EVERY_MS 0 for a set that is never touched again
  *     anon:128:0                  anonymous memory
  *     mapped:48:500:/root/a       page cache of FILE, touched through a mapping
+ *     collapsible:48:500:/root/a  the same, of which khugepaged may make huge folios; it may of no other
  *     read:48:500:/root/b         page cache of FILE, used through read(2) only
  *     packable:32:0               anonymous memory that compresses well: random data of the others is none for zswap
  *     locked:16:0                 anonymous memory, mlocked
@@ -123,8 +124,9 @@ static void open_set(struct set *set, const char *text)
 			   anonymous ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, set->fd, 0);
 	if (set->memory == MAP_FAILED)
 		die("mmap");
-	if (anonymous) {
+	if (strcmp(set->type, "collapsible"))
 		madvise((void *)set->memory, set->mib << 20, MADV_NOHUGEPAGE);
+	if (anonymous) {
 		unsigned long seed = 88172645463325252UL;
 		for (size_t word = 0; word < (set->mib << 20) / sizeof seed; word++) {
 			seed ^= seed << 13;
