@@ -121,11 +121,23 @@ export class Daemon {
    * a period old. On a slow machine looks are further apart than agings.
    */
   async cold(memcg: Memcg): Promise<void> {
-    const looks = async (): Promise<number> => parseIdlePageStats(await cat(this.idlePageStatsFile(memcg))).pageScans;
-    const before = await looks();
+    const before = await this.#looksAt(memcg);
     await memcg.cold();
     // One may have been under way, the next one saw all of it, and the one after that comes a period later.
-    await eventually(`looks at ${memcg.path}`, async () => (await looks()) >= before + 3);
+    await this.#looksReach(memcg, before + 3);
+  }
+
+  /** Resolves when the next look at the memcg has ended. */
+  async lookedAt(memcg: Memcg): Promise<void> {
+    await this.#looksReach(memcg, (await this.#looksAt(memcg)) + 1);
+  }
+
+  async #looksAt(memcg: Memcg): Promise<number> {
+    return parseIdlePageStats(await cat(this.idlePageStatsFile(memcg))).pageScans;
+  }
+
+  async #looksReach(memcg: Memcg, count: number): Promise<void> {
+    await eventually(`looks at ${memcg.path}`, async () => (await this.#looksAt(memcg)) >= count);
   }
 
   /** Lets a memcg grow cold and reclaims all of it. Rejects with what coldpgs/errors says of the memcg, if it says something. */
