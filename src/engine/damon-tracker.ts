@@ -3,10 +3,11 @@ import type { DamonPlan, DamonStat } from '../kernel/damon.js';
 import type { Memcg } from '../kernel/kernel.js';
 import type { LruGenMemcg } from '../kernel/lru-gen.js';
 import { bandCohorts, bandSchemes, intervalsPerPeriod, type ListedPages } from './damon-bands.js';
+import { followedMemcgs } from './followed-memcgs.js';
 import type { IdleCohort, SeenMemcg, Tracker } from './tracker.js';
 import type { TrackerSurroundings } from './tracker-surroundings.js';
 
-/** DAMON walks the pages of a band once for each memcg: it knows so many memcgs, those with the most pages. */
+/** DAMON walks the pages of a band once for each memcg: it knows so many memcgs. */
 const mostMemcgs = 16;
 
 const samplesPerInterval = 20;
@@ -64,9 +65,13 @@ export class DamonTracker implements Tracker {
   async observe(seen: readonly SeenMemcg[], _atMs: number, signal: AbortSignal): Promise<void> {
     const { kernel, periodMs } = this.surroundings;
     if (this.#loans.length === 0 || signal.aborted) return;
-    const followed = largest(seen, mostMemcgs);
-    const live = new Set(seen.map(({ memcg }) => memcg.inode));
-    for (const inode of this.#cohorts.keys()) if (!live.has(inode)) this.#cohorts.delete(inode);
+    const sizes = seen.map(({ memcg, listed }) => {
+      const { anon, file } = listedPages(listed);
+      return { memcg, pages: anon + file };
+    });
+    const followed = followedMemcgs(sizes, this.#followed, mostMemcgs).map(({ memcg }) => memcg);
+    const inodes = new Set(followed.map(({ inode }) => inode));
+    for (const inode of this.#cohorts.keys()) if (!inodes.has(inode)) this.#cohorts.delete(inode);
     if (!areSame(followed, this.#followed) || this.#planPeriodMs !== periodMs()) {
       const plan = this.#plan(followed);
       await kernel.damon.replaceSchemes(plan);
@@ -114,20 +119,6 @@ function cannotRun(reason: string, cause?: unknown): ColdpgsError {
     `The tracker damon cannot run: ${reason}. Or use --tracker mglru.`,
     cause,
   );
-}
-
-/** The memcgs with the most pages, in the order of the listing. */
-function largest(seen: readonly SeenMemcg[], most: number): Memcg[] {
-  const sizes = seen
-    .map(({ memcg, listed }) => ({ memcg, pages: listedPages(listed).anon + listedPages(listed).file }))
-    .filter(({ pages }) => pages > 0);
-  const wanted = new Set(
-    [...sizes]
-      .sort((a, b) => b.pages - a.pages)
-      .slice(0, most)
-      .map(({ memcg }) => memcg.inode),
-  );
-  return sizes.filter(({ memcg }) => wanted.has(memcg.inode)).map(({ memcg }) => memcg);
 }
 
 function areSame(some: readonly Memcg[], others: readonly Memcg[]): boolean {

@@ -144,6 +144,22 @@ void t.test('follows the largest memcgs, and forgets those that are gone', async
   );
 });
 
+void t.test('a memcg whose place a larger one takes shows nothing any more', async (t) => {
+  const { damon, tracker } = world();
+  await tracker.start();
+  const many = Array.from({ length: 16 }, (_, index) =>
+    seenMemcg(memcgOf(`/m${index}`, BigInt(index + 10)), { anon: 100 }),
+  );
+  const look = (also: readonly ReturnType<typeof seenMemcg>[], atMs: number): Promise<void> =>
+    tracker.observe([...many, ...also], atMs, never());
+  await look([], 1000);
+  damon.pass({ [anonFirstBand]: 50 });
+  await look([seenMemcg(memcg, { anon: 200 })], 2000);
+  t.equal(tracker.cohorts(many[0]!.memcg).length, 2, 'twice as large is not enough');
+  await look([seenMemcg(memcg, { anon: 201 })], 3000);
+  t.strictSame(tracker.cohorts(many[0]!.memcg), []);
+});
+
 void t.test('counts by a new scan period from when it is written', async (t) => {
   const { damon, tracker, period } = world();
   await tracker.start();
