@@ -10,7 +10,8 @@ import type { TrackerSurroundings } from './tracker-surroundings.js';
 /** DAMON walks the pages of a band once for each memcg: it knows so many memcgs. */
 const mostMemcgs = 16;
 
-const samplesPerInterval = 20;
+/** A sample shows any use since the one before, so few tell as much as many, and each walks the reverse mappings of a page of every region. */
+const samplesPerInterval = 5;
 /** Below a millisecond DAMON would do little else. */
 const shortestSampleMs = 5;
 /** How DAMON may cut memory into regions: each is sampled by one page. */
