@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Daemon } from './daemon.js';
 import { eventually } from './eventually.js';
+import { parseIdlePageStats } from './idle-page-stats.js';
 import { assertAtMost, mib } from './limits.js';
 import { Memcg } from './memcg.js';
 import { cat } from './shell.js';
@@ -14,12 +15,10 @@ const bounds = [1, 2, 5, 15, 30, 60, 120, 240];
 
 /** MiB of a type by column of the memcg's own histogram. */
 export async function ages(daemon: Daemon, memcg: Memcg, type: 'anon' | 'file' = 'anon'): Promise<number[]> {
-  const text = await cat(`${daemon.mountPoint}/sys/fs/cgroup${memcg.path}/memory.idle_page_stats`);
-  const ofType = type === 'anon' ? /^ +[cd]s[eu][ia] / : /^ +[cd]f[eu][ia] /;
-  const rows = text.split('\n').filter((line) => ofType.test(line));
-  return bounds.map((_, column) =>
-    rows.reduce((sum, row) => sum + Number(row.trim().split(/ +/)[column + 1]) / mib, 0),
-  );
+  const { rows } = parseIdlePageStats(await cat(daemon.idlePageStatsFile(memcg)));
+  const ofType = type === 'anon' ? /^[cd]s[eu][ia]$/ : /^[cd]f[eu][ia]$/;
+  const wanted = [...rows].filter(([row]) => ofType.test(row));
+  return bounds.map((_, column) => wanted.reduce((sum, [, cells]) => sum + (cells[column] ?? NaN) / mib, 0));
 }
 
 /** MiB that are idle for so many periods or longer, as far as columns tell. */

@@ -21,13 +21,12 @@ run_test_program() {
   until grep -q ready /tmp/test-program; do sleep 0.1; done
 }
 
-# < hold for a while, wait the page cache to become cold enough >: until rows of the histogram have had 123 MiB for some seconds.
+# < hold for a while, wait the page cache to become cold enough >: until a row of the histogram has had 123 MiB for some seconds.
 hold_for_a_while() {
-  rows=" $* "
   held=0
   while [ $held -lt 4 ]; do
     sleep 1
-    if cat $test/memory.idle_page_stats | awk -v rows="$rows" 'index(rows, " " $1 " ") { for (i = 2; i <= NF; i++) sum += $i } END { exit sum < 123 * 1048576 }'; then
+    if cat $test/memory.idle_page_stats | awk -v row="$1" '$1 == row { for (i = 2; i <= NF; i++) sum += $i } END { exit sum < 123 * 1048576 }'; then
       held=$((held + 1))
     else
       held=0
