@@ -1,12 +1,7 @@
 import { PAGE_BYTES } from './bytes.js';
 import type { SimulatedMemcg } from './memcg.js';
-import type { Place } from './page-set.js';
+import { slotOf } from './page-set.js';
 import type { SimulatedSwapDevice } from './swap-devices.js';
-
-/** The swap slot that pages in this place hold, if any. */
-export function slotOf(place: Place): SimulatedSwapDevice | undefined {
-  return place.kind === 'storage' ? undefined : place.slot;
-}
 
 /** memory.current: what the memcg and its subtree have in memory. */
 export function currentBytes(memcg: SimulatedMemcg): number {
@@ -28,30 +23,20 @@ export function roomToKillBytes(memcg: SimulatedMemcg): number {
   return leastRoom(memcg, ({ limits }) => limits['memory.max'], currentBytes);
 }
 
-/** memory.swap.current in pages; on the root, the use of the machine. */
+/** memory.swap.current in pages. */
 export function swapUsedPages(memcg: SimulatedMemcg): number {
   let pages = 0;
   for (const set of memcg.subtreeSets()) pages += set.count((place) => slotOf(place) !== undefined);
   return pages;
 }
 
-export function deviceUsedPages(root: SimulatedMemcg, device: SimulatedSwapDevice): number {
-  let pages = 0;
-  for (const set of root.subtreeSets()) pages += set.count((place) => slotOf(place) === device);
-  return pages;
-}
-
-export function deviceFreePages(root: SimulatedMemcg, device: SimulatedSwapDevice): number {
-  return Math.max(0, device.sizePages - deviceUsedPages(root, device));
+export function deviceFreePages({ sizePages, usedPages }: SimulatedSwapDevice): number {
+  return Math.max(0, sizePages - usedPages);
 }
 
 /** Pages of swap the memcg may still take: by its limits, by those of its ancestors and by what the devices have free. */
-export function swapRoomPages(
-  root: SimulatedMemcg,
-  devices: readonly SimulatedSwapDevice[],
-  memcg: SimulatedMemcg,
-): number {
-  const free = devices.reduce((sum, device) => sum + deviceFreePages(root, device), 0);
+export function swapRoomPages(devices: readonly SimulatedSwapDevice[], memcg: SimulatedMemcg): number {
+  const free = devices.reduce((sum, device) => sum + deviceFreePages(device), 0);
   const allowed = leastRoom(
     memcg,
     ({ limits }) => limits['memory.swap.max'],
@@ -61,13 +46,10 @@ export function swapRoomPages(
 }
 
 /** Whether the kernel frees the slot of a page it swaps in: the memcg, an ancestor or the machine has used half its swap. */
-export function swapIsHalfFull(
-  root: SimulatedMemcg,
-  devices: readonly SimulatedSwapDevice[],
-  memcg: SimulatedMemcg,
-): boolean {
-  const total = devices.reduce((sum, device) => sum + device.sizePages, 0);
-  if (swapUsedPages(root) * 2 > total) return true;
+export function swapIsHalfFull(devices: readonly SimulatedSwapDevice[], memcg: SimulatedMemcg): boolean {
+  const total = devices.reduce((sum, { sizePages }) => sum + sizePages, 0);
+  const used = devices.reduce((sum, { usedPages }) => sum + usedPages, 0);
+  if (used * 2 > total) return true;
   for (const above of memcg.toRoot()) {
     const limit = Math.min(above.limits['memory.swap.max'], above.limits['memory.swap.high']);
     if (swapUsedPages(above) * PAGE_BYTES * 2 >= limit) return true;

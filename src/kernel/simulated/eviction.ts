@@ -102,11 +102,10 @@ export class Eviction {
       set.move(first, pages, { kind: 'swap', slot: place.slot, compressed: false });
       return pages;
     }
-    const { root } = this.world.tree;
-    let left = Math.min(pages, swapRoomPages(root, this.world.devices, this.memcg));
+    let left = Math.min(pages, swapRoomPages(this.world.devices, this.memcg));
     let out = 0;
     for (const device of this.world.devices) {
-      const taken = Math.min(left, deviceFreePages(root, device));
+      const taken = Math.min(left, deviceFreePages(device));
       this.#store(set, first + out, taken, device);
       out += taken;
       left -= taken;

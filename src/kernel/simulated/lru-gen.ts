@@ -69,7 +69,7 @@ export class SimulatedLruGen implements LruGenInterface {
   }
 
   #listed(): SimulatedMemcg[] {
-    return [...this.world.tree.root.subtree()].filter(isListed);
+    return this.world.tree.root.subtree().filter(isListed);
   }
 
   #age({ id, path, node, maxSeq }: AgingTarget): void {

@@ -35,6 +35,7 @@ export function worldOf({ clock, release = '6.12.0', nodes = 1, swapBytes = [], 
     name: `/dev/vd${String.fromCharCode('b'.charCodeAt(0) + index)}`,
     sizePages: Math.floor(bytes / PAGE_BYTES),
     priority: -2 - index,
+    usedPages: 0,
   }));
   const world = new World(clock, release, nodes, devices, options.newCacheIsOld ?? false);
   world.zswapEnabled = options.zswap ?? false;

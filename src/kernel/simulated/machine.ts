@@ -104,7 +104,7 @@ export class SimulatedMachine {
     this.#world.settle();
     for (const memcg of this.#world.tree.root.subtree()) {
       memcg.tasks.delete(pid);
-      for (const set of memcg.sets) if (set.nature.mapping?.pid === pid && !set.nature.shmem) memcg.sets.delete(set);
+      for (const set of memcg.sets) if (set.nature.mapping?.pid === pid && !set.nature.shmem) set.free();
     }
   }
 
@@ -183,7 +183,7 @@ export class SimulatedMachine {
   /** Takes a set away: memory unmapped, a file deleted. */
   drop(set: PageSet): void {
     this.#world.settle();
-    set.memcg.sets.delete(set);
+    set.free();
   }
 
   /** Pages of a set that are in memory, in swap and only in their file, at this moment. */

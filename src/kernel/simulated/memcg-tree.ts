@@ -32,7 +32,7 @@ export class MemcgTree {
 
   /** The live memcg that a command of lru_gen addresses: by id alone, whatever it was called when the id was read. */
   byId(id: string): SimulatedMemcg | undefined {
-    return [...this.root.subtree()].find((memcg) => memcg.online && memcg.id === id);
+    return this.root.subtree().find((memcg) => memcg.online && memcg.id === id);
   }
 
   /** Makes the memcg and the parents it lacks; answers the one that is there already. */
@@ -68,7 +68,7 @@ export class MemcgTree {
   }
 
   #lowestFreeId(parent: SimulatedMemcg | undefined): string {
-    const taken = new Set(parent ? [...this.root.subtree()].map(({ id }) => id) : []);
+    const taken = new Set(parent ? this.root.subtree().map(({ id }) => id) : []);
     let id = 1;
     while (taken.has(id.toString())) id++;
     return id.toString();

@@ -83,9 +83,10 @@ export class SimulatedMemcg {
   }
 
   /** Itself and what is below it, offline memcgs included, parents first: the kernel's order. */
-  *subtree(): Generator<SimulatedMemcg> {
-    yield this;
-    for (const child of this.children) yield* child.subtree();
+  subtree(found: SimulatedMemcg[] = []): SimulatedMemcg[] {
+    found.push(this);
+    for (const child of this.children) child.subtree(found);
+    return found;
   }
 
   /** Itself and its ancestors, up to the root. */
@@ -95,7 +96,7 @@ export class SimulatedMemcg {
   }
 
   /** The sets charged to it and to what is below it. */
-  *subtreeSets(): Generator<PageSet> {
-    for (const memcg of this.subtree()) yield* memcg.sets;
+  subtreeSets(): PageSet[] {
+    return this.subtree().flatMap(({ sets }) => [...sets]);
   }
 }

@@ -28,7 +28,7 @@ export class SimulatedMemoryReclaim implements MemoryReclaimInterface {
     this.faults.meet('reclaim');
     const top = this.world.tree.live(path);
     const nowMs = this.world.settle();
-    const below = [...top.subtree()];
+    const below = top.subtree();
     let left = Math.ceil(bytes / PAGE_BYTES);
     for (const memcg of [...below.filter(({ online }) => !online), ...below.filter(({ online }) => online)])
       for (const type of types === 'both' ? (['file', 'anon'] as const) : [types])

@@ -2,7 +2,7 @@ import type { MemoryInterface, SwapInterface } from '../kernel.js';
 import type { MemoryStat } from '../memory-stat.js';
 import type { SwapDevice } from '../swaps.js';
 import { PAGE_BYTES } from './bytes.js';
-import { deviceUsedPages, roomBytes, swapRoomPages, swapUsedPages } from './charges.js';
+import { roomBytes, swapRoomPages, swapUsedPages } from './charges.js';
 import type { Faults } from './faults.js';
 import type { MemcgEvents, SimulatedMemcg } from './memcg.js';
 import type { PageSet } from './page-set.js';
@@ -25,23 +25,33 @@ export class SimulatedMemory implements MemoryInterface {
     this.faults.meet('stat');
     const memcg = this.#settled(path);
     const includesDescendants = this.cgroupVersion === 2 || scope === 'tree';
-    const counted = includesDescendants ? [...memcg.subtree()] : [memcg];
-    const anonIn = (young: boolean) => (set: PageSet) => this.#anonPages(set, young) * PAGE_BYTES;
-    const listedAnonBytes = (young: boolean): number => sets.map(anonIn(young)).reduce((sum, bytes) => sum + bytes, 0);
-    const sets = counted.flatMap((below) => [...below.sets]);
-    const resident = (which: (set: PageSet) => boolean): number =>
-      sets.reduce((sum, set) => sum + (which(set) ? set.residentPages * PAGE_BYTES : 0), 0);
+    const counted = includesDescendants ? memcg.subtree() : [memcg];
+    const bytes = { anon: 0, file: 0, shmem: 0, fileDirty: 0, youngAnon: 0, oldAnon: 0, mlocked: 0 };
+    for (const { sets } of counted)
+      for (const set of sets) {
+        const { type, shmem, dirty } = set.nature;
+        const resident = set.residentPages * PAGE_BYTES;
+        bytes[type === 'file' || shmem ? 'file' : 'anon'] += resident;
+        if (shmem) bytes.shmem += resident;
+        if (type === 'file' && dirty) bytes.fileDirty += resident;
+        if (set.mlocked) bytes.mlocked += resident;
+        else if (type === 'anon') {
+          const young = this.#youngPages(set) * PAGE_BYTES;
+          bytes.youngAnon += young;
+          bytes.oldAnon += resident - young;
+        }
+      }
     const events = (of: keyof MemcgEvents): number => counted.reduce((sum, below) => sum + below.events[of], 0);
     return {
-      anonBytes: resident(({ nature }) => nature.type === 'anon' && !nature.shmem),
-      fileBytes: resident(({ nature }) => nature.type === 'file' || nature.shmem),
+      anonBytes: bytes.anon,
+      fileBytes: bytes.file,
       swapCachedBytes: 0,
       writebackBytes: 0,
-      shmemBytes: resident(({ nature }) => nature.shmem),
-      fileDirtyBytes: resident(({ nature }) => nature.type === 'file' && nature.dirty),
-      inactiveAnonBytes: listedAnonBytes(false),
-      activeAnonBytes: listedAnonBytes(true),
-      unevictableBytes: resident(({ mlocked }) => mlocked),
+      shmemBytes: bytes.shmem,
+      fileDirtyBytes: bytes.fileDirty,
+      inactiveAnonBytes: bytes.oldAnon,
+      activeAnonBytes: bytes.youngAnon,
+      unevictableBytes: bytes.mlocked,
       slabReclaimableBytes: counted.reduce((sum, below) => sum + below.slabReclaimableBytes, 0),
       refaultFilePages: events('refaultFilePages'),
       refaultAnonPages: events('refaultAnonPages'),
@@ -53,12 +63,10 @@ export class SimulatedMemory implements MemoryInterface {
     };
   }
 
-  /** Pages of a set on anon's lists, in the two youngest generations (which the kernel calls active) or in the others. */
-  #anonPages(set: PageSet, young: boolean): number {
-    const { type, node } = set.nature;
-    if (type !== 'anon' || set.mlocked) return 0;
-    const { maxSeq } = set.memcg.on(node);
-    return set.count((place) => place.kind === 'memory' && place.seq + 1n >= maxSeq === young);
+  /** Pages of a set in the two youngest generations, which the kernel calls active. */
+  #youngPages(set: PageSet): number {
+    const { maxSeq } = set.memcg.on(set.nature.node);
+    return set.count((place) => place.kind === 'memory' && place.seq + 1n >= maxSeq);
   }
 
   async room(path: string): Promise<number> {
@@ -71,7 +79,7 @@ export class SimulatedMemory implements MemoryInterface {
 
   async swapRoom(path: string): Promise<number> {
     const memcg = this.#settled(path);
-    return swapRoomPages(this.world.tree.root, this.world.devices, memcg) * PAGE_BYTES;
+    return swapRoomPages(this.world.devices, memcg) * PAGE_BYTES;
   }
 
   async swappiness(path: string): Promise<number> {
@@ -100,7 +108,7 @@ export class SimulatedSwap implements SwapInterface {
       name: device.name,
       type: 'partition',
       sizeBytes: device.sizePages * PAGE_BYTES,
-      usedBytes: deviceUsedPages(this.world.tree.root, device) * PAGE_BYTES,
+      usedBytes: device.usedPages * PAGE_BYTES,
       priority: device.priority,
     }));
   }

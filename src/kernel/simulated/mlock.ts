@@ -64,7 +64,8 @@ export class SimulatedMlock implements MlockInterface {
   }
 
   #sets(pid: number): PageSet[] {
-    return [...this.world.tree.root.subtree()]
+    return this.world.tree.root
+      .subtree()
       .flatMap(({ sets }) => [...sets])
       .filter(({ nature }) => nature.mapping?.pid === pid);
   }

@@ -15,6 +15,11 @@ export type Place =
   | { readonly kind: 'swap'; readonly slot: SimulatedSwapDevice; readonly compressed: boolean }
   | { readonly kind: 'storage' };
 
+/** The swap slot that pages in this place hold, if any. */
+export function slotOf(place: Place): SimulatedSwapDevice | undefined {
+  return place.kind === 'storage' ? undefined : place.slot;
+}
+
 /** Neighbouring pages of a set that are in the same place. `first` is an index in the set. */
 export interface Run {
   readonly first: number;
@@ -101,18 +106,36 @@ export class PageSet {
     this.#touchEveryMs = everyMs;
   }
 
+  /** Its pages are no more: unmapped, or of a file that was deleted. */
+  free(): void {
+    for (const run of this.#runs) charge(run.place, -run.pages);
+    this.#runs = [];
+    this.memcg.sets.delete(this);
+  }
+
   /** Puts pages [first, first + pages) of the set in another place. */
   move(first: number, pages: number, place: Place): void {
     const end = first + pages;
     const moved: Run[] = [];
     for (const run of this.#runs) {
       const runEnd = run.first + run.pages;
+      const from = Math.max(run.first, first);
+      const to = Math.min(runEnd, end);
+      if (from < to) {
+        charge(run.place, from - to);
+        charge(place, to - from);
+      }
       append(moved, run.first, Math.min(runEnd, first), run.place);
-      append(moved, Math.max(run.first, first), Math.min(runEnd, end), place);
+      append(moved, from, to, place);
       append(moved, Math.max(run.first, end), runEnd, run.place);
     }
     this.#runs = moved;
   }
+}
+
+function charge(place: Place, pages: number): void {
+  const slot = slotOf(place);
+  if (slot) slot.usedPages += pages;
 }
 
 function append(runs: Run[], first: number, end: number, place: Place): void {

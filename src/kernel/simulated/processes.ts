@@ -83,6 +83,6 @@ export class SimulatedProcesses implements ProcessInterface {
   }
 
   #memcgs(): SimulatedMemcg[] {
-    return [...this.world.tree.root.subtree()];
+    return this.world.tree.root.subtree();
   }
 }

@@ -43,10 +43,10 @@ export class SimulatedSlab implements SlabInterface {
 
   async reclaimableBytes(path: string): Promise<number> {
     const memcg = this.world.tree.live(path);
-    return [...memcg.subtree()].reduce((sum, { slabReclaimableBytes }) => sum + slabReclaimableBytes, 0);
+    return memcg.subtree().reduce((sum, { slabReclaimableBytes }) => sum + slabReclaimableBytes, 0);
   }
 
   #memcgs(): SimulatedMemcg[] {
-    return [...this.world.tree.root.subtree()];
+    return this.world.tree.root.subtree();
   }
 }

@@ -1,6 +1,7 @@
-/** One swap device. Slots in use are counted by the page sets that hold them. */
+/** One swap device. The page sets count the slots they hold. */
 export interface SimulatedSwapDevice {
   readonly name: string;
   readonly sizePages: number;
   readonly priority: number;
+  usedPages: number;
 }

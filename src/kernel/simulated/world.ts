@@ -34,6 +34,7 @@ export class World implements Arrival {
   /** Brings back the pages that were away when their set was used. Answers the time now. */
   settle(): number {
     const nowMs = this.clock.nowMs();
+    if (nowMs === this.#settledMs) return nowMs;
     for (const set of this.tree.root.subtreeSets()) {
       if (set.lastTouchMs(nowMs) <= this.#settledMs) continue;
       set.memcg.cpuUsageUs += 1000;
@@ -58,7 +59,7 @@ export class World implements Arrival {
     events.refaultAnonPages += pages;
     if (place.compressed) events.zswapInPages += pages;
     const seq = set.memcg.on(set.nature.node).maxSeq;
-    const freed = swapIsHalfFull(this.tree.root, this.devices, set.memcg);
+    const freed = swapIsHalfFull(this.devices, set.memcg);
     set.move(first, pages, freed ? { kind: 'memory', seq } : { kind: 'memory', seq, slot: place.slot });
   }
 

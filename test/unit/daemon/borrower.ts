@@ -1,5 +1,5 @@
 /**
- * A daemon reduced to its loans: `node borrower.ts STATE_FOLDER FILE ...` borrows each file (to the value "borrowed"), says so, and waits. At the end
+ * A daemon reduced to its loans: `node borrower.js STATE_FOLDER FILE ...` borrows each file (to the value "borrowed"), says so, and waits. At the end
  * of stdin it gives everything back and ends; killed, it leaves that to the guardian.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';

@@ -16,7 +16,7 @@ void t.test(`SIGKILL at ${kills} random moments`, { skip: cannotTrace }, async (
   const folder = t.testdir({ state: {} });
   const state = `${folder}/state`;
   const script = fileURLToPath(new URL('./lock-borrower.js', import.meta.url));
-  const checker = await Checker.start(Checker.compile(folder), 'registers', String(kibibytes / 1024));
+  const checker = await Checker.startYielding(Checker.compile(folder), 'registers', String(kibibytes / 1024));
   const journals = (): string[] => readdirSync(state).filter((name) => /^locks\.\d+$/.test(name));
   let leftUnlocked = 0;
   for (let kill = 0; kill < kills; kill++) {

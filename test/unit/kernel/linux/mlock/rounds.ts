@@ -3,6 +3,7 @@
  * `node rounds.js IDENTITY ADDRESS BYTES STEP` dies of SIGKILL right after a step of the first unlocking. Exit status 3: the
  * process has ended.
  */
+import { setPriority } from 'node:os';
 import type { ProcessIdentity } from '../../../../../src/kernel/mlock.js';
 import { callIn } from '../../../../../src/kernel/linux/mlock/lock-changes.js';
 import { TargetRefusal } from '../../../../../src/kernel/linux/mlock/refusal.js';
@@ -13,6 +14,8 @@ import { Tracee } from '../../../../../src/kernel/linux/mlock/tracee.js';
 const endedTarget = 3;
 const steps = ['seize', 'stop', 'begin', 'finish'] as const;
 const [identity, address = '', bytes = '', what = ''] = process.argv.slice(2);
+// As the lock changer has it.
+if (identity !== undefined) setPriority(-20);
 try {
   if (identity !== undefined) work(Target.open(JSON.parse(identity) as ProcessIdentity));
 } catch (failure) {

@@ -68,7 +68,7 @@ void t.test('processes and their tracers', { skip: cannotTrace }, async (t) => {
 
   for (const mode of ['registers', 'sleeps'])
     await t.test(`a tracer that is killed at any moment leaves a process of ${mode} whole`, async (t) => {
-      const checker = await Checker.start(program, mode, '4');
+      const checker = await Checker.startYielding(program, mode, '4');
       for (const step of ['seize', 'stop', 'begin', 'finish'])
         t.same(await once(tracer(checker, step), 'exit'), [null, 'SIGKILL'], `right after ${step}`);
       for (let time = 0; time < 25; time++) await killTracerOf(checker);
@@ -81,7 +81,7 @@ void t.test('processes and their tracers', { skip: cannotTrace }, async (t) => {
 
   await t.test('a process that is killed while it is traced is just gone', async (t) => {
     for (let time = 0; time < 8; time++) {
-      const checker = await Checker.start(program, 'registers', '4');
+      const checker = await Checker.startYielding(program, 'registers', '4');
       const { ended } = await tracerAtWork(checker);
       await sleep(Math.random() * 20);
       checker.process.kill('SIGKILL');
