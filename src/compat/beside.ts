@@ -15,8 +15,8 @@ export interface MachineFiles {
   /** Tells nodes of one layout from those of another. */
   readonly layout: string;
   readonly cgroups: CgroupFiles;
-  /** Names of the files that a cgroup's directory shows, given those that it has. */
-  shown(path: string, real: readonly string[]): readonly string[];
+  /** What a cgroup's directory shows beside our files, given what it has. */
+  shown(path: string, real: readonly PassedEntry[]): readonly PassedEntry[];
   /** The file of that name, given the machine's own one of that name; undefined where the cgroup has none. */
   file(path: string, name: string, found: Status | undefined): PassedFile | undefined;
   make(path: string, mode: number, caller: Caller): Promise<void>;
@@ -35,11 +35,8 @@ function cgroupDirectory(machine: MachineFiles, ours: OurFiles, path: string, fo
 
   function list(): PassedEntry[] {
     const real = cgroups.list(path);
-    const directories = real.filter(({ isDirectory }) => isDirectory);
-    const files = real.filter(({ isDirectory }) => !isDirectory).map(({ name }) => name);
-    const shown = machine.shown(path, files);
-    const added = files.includes('memory.stat') ? ours.names : [];
-    return [...directories, ...[...shown, ...added].map((name) => ({ name, isDirectory: false }))];
+    const isMemcg = real.some(({ name, isDirectory }) => name === 'memory.stat' && !isDirectory);
+    return [...machine.shown(path, real), ...(isMemcg ? fileEntries(ours.names) : [])];
   }
 
   function child(name: string): TreeNode | undefined {
@@ -87,6 +84,10 @@ export function lookAt(cgroups: CgroupFiles, path: string): Status | undefined {
     if (['ENOENT', 'ENODEV', 'ENOTDIR', 'ENAMETOOLONG'].includes(errno)) return undefined;
     throw refusal;
   }
+}
+
+export function fileEntries(names: readonly string[]): PassedEntry[] {
+  return names.map((name) => ({ name, isDirectory: false }));
 }
 
 export function childPath(path: string, name: string): string {

@@ -1,7 +1,8 @@
 import { ColdpgsError, systemErrno } from '../errors.js';
 import type { CgroupFiles } from '../kernel/cgroup-files.js';
+import { parentOf } from '../kernel/lineage.js';
 import type { Caller, OpenPassed, PassedFile, Status } from '../passed.js';
-import { childPath, lookAt, type MachineFiles, passedOn } from './beside.js';
+import { childPath, fileEntries, lookAt, type MachineFiles, passedOn } from './beside.js';
 import { sameInV2, type V1File, v1Files } from './v1-files.js';
 import { V1Group } from './v1-group.js';
 
@@ -48,9 +49,10 @@ export function v1Layout(cgroups: CgroupFiles, pageBytes: number): MachineFiles 
   return {
     layout: 'v1',
     cgroups,
-    shown: (path) => [
-      ...Object.keys(sameInV2),
-      ...v1Files.filter((file) => statusOf(cgroups, path, file) !== undefined).map(({ name }) => name),
+    shown: (path, real) => [
+      ...real.filter(({ isDirectory }) => isDirectory),
+      ...fileEntries(Object.keys(sameInV2)),
+      ...fileEntries(v1Files.filter((file) => statusOf(cgroups, path, file) !== undefined).map(({ name }) => name)),
     ],
     file: (directory, name) => same(directory, name) ?? translated(directory, name),
     async make(path, mode, caller) {
@@ -175,10 +177,6 @@ function statusOf(cgroups: CgroupFiles, directory: string, { like, name }: V1Fil
   const ofRoot = ['memory.usage_in_bytes', 'memory.limit_in_bytes'].includes(name) && directory === '/';
   const found = lookAt(cgroups, childPath(directory, ofRoot ? 'memory.stat' : like));
   return found && { ...found, isDirectory: false };
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/')) || '/';
 }
 
 function busy(sentence: string, cause: unknown): ColdpgsError {

@@ -1,12 +1,13 @@
 import { sentenceOf } from '../errors.js';
 import type { Clock } from '../kernel/clock.js';
 import type { AgingTarget, Kernel } from '../kernel/kernel.js';
-import { type LruGenMemcg, OFFLINE_ID } from '../kernel/lru-gen.js';
+import { hasPages, type LruGenMemcg, OFFLINE_ID } from '../kernel/lru-gen.js';
 import { toText } from '../kernel/text.js';
 import type { Log } from '../log.js';
 import type { AgingBudget } from './aging-budget.js';
 import type { Census } from './census.js';
 import { earlyAgings } from './coldness.js';
+import { type CpuReading, Resting } from './resting.js';
 import { inSlices } from './slices.js';
 
 /** What the aging clock must know of the engine around it. */
@@ -35,7 +36,7 @@ interface Aged {
   pages: number;
   youngerPages: number;
   /** CPU time used when it was last aged with all pages in the oldest; undefined before. */
-  cpuUsageUs: number | undefined;
+  cpu: CpuReading | undefined;
   /** Nothing of it ran between the birth of that generation and then. */
   quiet: { readonly seq: bigint; readonly untilMs: number } | undefined;
 }
@@ -60,6 +61,7 @@ export class Aging {
   #alarm = new AbortController();
   #aged = new Map<string, Aged>();
   #nextLookMs = -Infinity;
+  readonly #resting: Resting;
 
   constructor(
     private readonly kernel: Kernel,
@@ -68,7 +70,9 @@ export class Aging {
     private readonly budget: AgingBudget,
     private readonly log: Log,
     private readonly surroundings: AgingSurroundings,
-  ) {}
+  ) {
+    this.#resting = new Resting((path) => kernel.memcgs.cpuUsageUs(path));
+  }
 
   /** Ages memcgs as they become due, until `signal` is aborted. */
   async run(signal: AbortSignal): Promise<void> {
@@ -138,7 +142,7 @@ export class Aging {
     await inSlices(listed, (memcg) => {
       const intervalsMs = memcg.nodes.map(({ node }) => this.#intervalMs(memcg.path, node));
       this.census.note(memcg, atMs, Math.max(0, ...intervalsMs) * 0.45);
-      if (memcg.id === OFFLINE_ID) return;
+      if (memcg.id === OFFLINE_ID || !hasPages(memcg)) return;
       for (const { node, generations } of memcg.nodes) {
         const youngest = generations.at(-1);
         if (!youngest) continue;
@@ -154,7 +158,7 @@ export class Aging {
           bornMs: Math.max(atMs - youngest.ageMs, same?.quiet?.seq === youngest.seq ? same.quiet.untilMs : -Infinity),
           pages: sumOf(pages),
           youngerPages: sumOf(pages.slice(1)),
-          cpuUsageUs: same?.cpuUsageUs,
+          cpu: same?.cpu,
           quiet: same?.quiet,
         });
       }
@@ -197,6 +201,7 @@ export class Aging {
   }
 
   async #age(due: readonly Aged[], signal: AbortSignal): Promise<void> {
+    await this.#resting.begin(due.filter(mayRest).map(({ path }) => path));
     const awake: Aged[] = [];
     for (const aged of due) if (!signal.aborted && !(await this.#rests(aged))) awake.push(aged);
     if (awake.length === 0 || signal.aborted) return;
@@ -218,19 +223,18 @@ export class Aging {
 
   /**
    * Whether an aging would find and change nothing: all pages of the memcg are in its oldest generation, and none of its tasks ran since it was last
-   * aged. Its borders get older by themselves. (In the oldest, not just where they can be evicted: before 6.16 the kernel turns to page cache where
-   * the oldest has no anonymous page.)
+   * aged. Its borders get older by themselves.
    */
   async #rests(aged: Aged): Promise<boolean> {
-    if (aged.youngerPages > 0) return false;
+    if (!mayRest(aged)) return false;
     const nowMs = this.clock.nowMs();
-    const cpuUsageUs = await this.kernel.memcgs.cpuUsageUs(aged.path).catch(() => undefined);
-    if (cpuUsageUs !== undefined && cpuUsageUs === aged.cpuUsageUs) {
+    const before = aged.cpu;
+    aged.cpu = await this.#resting.read(aged.path, before);
+    if (aged.cpu && aged.cpu.usageUs === before?.usageUs) {
       aged.quiet = { seq: aged.youngestSeq, untilMs: nowMs };
       aged.bornMs = nowMs;
       return true;
     }
-    aged.cpuUsageUs = cpuUsageUs;
     return false;
   }
 
@@ -241,6 +245,11 @@ export class Aging {
 
 function keyOf(id: string, path: string, node: number): string {
   return `${id} ${node} ${path}`;
+}
+
+/** In the oldest generation, not just where it can be evicted: before 6.16 the kernel turns to page cache where the oldest has no anonymous page. */
+function mayRest({ youngerPages }: Aged): boolean {
+  return youngerPages === 0;
 }
 
 function sumOf(numbers: readonly number[]): number {

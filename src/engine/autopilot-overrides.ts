@@ -1,4 +1,5 @@
 import type { MemcgSettings } from './autopilot-settings.js';
+import { parentOf } from '../kernel/lineage.js';
 
 /** Settings of their own for a memcg, and for those below it unless `noSubdir`. */
 export interface MemcgOverride {
@@ -53,8 +54,4 @@ export function conflictOf(overrides: readonly MemcgOverride[]): string | undefi
       taken.add(key);
     }
   return undefined;
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/')) || '/';
 }

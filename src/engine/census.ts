@@ -1,4 +1,4 @@
-import type { Generation, LruGenMemcg } from '../kernel/lru-gen.js';
+import { type Generation, hasPages, type LruGenMemcg } from '../kernel/lru-gen.js';
 import { pagesUpTo } from './coldness.js';
 
 interface Sample {
@@ -17,9 +17,10 @@ const samplesKept = 8;
 export class Census {
   readonly #samples = new Map<string, Sample[]>();
 
-  /** Notes the generations of a memcg (keyed by the kernel's id and path), at most every `spacingMs`. */
+  /** Notes the generations of a memcg (keyed by the kernel's id and path), at most every `spacingMs`. One without pages is as one that was not watched. */
   note(memcg: LruGenMemcg, atMs: number, spacingMs: number): void {
     const key = keyOf(memcg);
+    if (!hasPages(memcg)) return void this.#samples.delete(key);
     const samples = this.#samples.get(key) ?? [];
     const latest = samples.at(-1);
     if (latest && atMs - latest.atMs < spacingMs) return;
@@ -44,7 +45,7 @@ export class Census {
 
   /** Forgets memcgs that the latest listing does not have. */
   keepOnly(listed: readonly LruGenMemcg[]): void {
-    const keys = new Set(listed.map(keyOf));
+    const keys = new Set(listed.filter(hasPages).map(keyOf));
     for (const key of this.#samples.keys()) if (!keys.has(key)) this.#samples.delete(key);
   }
 }

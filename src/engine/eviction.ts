@@ -4,7 +4,8 @@ import type { ReclaimedTypes } from '../kernel/memory-reclaim.js';
 import type { MemoryStat } from '../kernel/memory-stat.js';
 import type { BorrowedSettings } from './borrowed-settings.js';
 import type { LedgerBytes } from './ledger.js';
-import { sameLineage, Turns } from './turns.js';
+import { sameLineage } from '../kernel/lineage.js';
+import { Turns } from './turns.js';
 
 export type PageType = 'anon' | 'file';
 

@@ -34,8 +34,10 @@ export class Identities {
       const before = this.#known.get(one.path);
       const memcg = before && goesOn(before, one, atMs) ? before.memcg : this.memcgAt(one.path);
       if (!memcg) return;
+      const youngestSeq = youngest?.seq ?? -1n;
+      const same = before?.memcg === memcg && before.youngestSeq === youngestSeq;
       const bornMs = atMs - (youngest?.ageMs ?? 0);
-      known.set(one.path, { memcg, id: one.id, youngestSeq: youngest?.seq ?? -1n, bornMs });
+      known.set(one.path, same ? before : { memcg, id: one.id, youngestSeq, bornMs });
       const quiet = quietUntilMs(one);
       seen.set(one.path, { memcg, listed: one, ...(quiet !== undefined && { quietUntilMs: quiet }) });
     });

@@ -1,5 +1,5 @@
 import type { Memcg } from '../kernel/kernel.js';
-import { isBelow } from './turns.js';
+import { isBelow } from '../kernel/lineage.js';
 
 /** The rows of memory.coldpgs.stats, in the order of the module (reference: coldpgs 2.5, section 3). */
 export const ledgerRows = [

@@ -1,6 +1,6 @@
 import { ColdpgsError } from '../errors.js';
 import type { Memcg } from '../kernel/kernel.js';
-import type { Generation, LruGenMemcg, LruGenNode } from '../kernel/lru-gen.js';
+import { type Generation, hasPages, type LruGenMemcg } from '../kernel/lru-gen.js';
 import { beginHistory, type CohortHistory, continueHistory, continues, pagesOf, withUsed } from './cohort-history.js';
 import { type Log, silentLog } from '../log.js';
 import type { PageType } from './eviction.js';
@@ -93,8 +93,8 @@ export class MglruTracker implements Tracker {
     const empty = new Set<bigint>();
     await inSlices(seen, (one) => {
       const { inode } = one.memcg;
-      if (isEmpty(one.listed.nodes)) empty.add(inode);
-      else histories.set(inode, this.#look(one, lookMs));
+      if (hasPages(one.listed)) histories.set(inode, this.#look(one, lookMs));
+      else empty.add(inode);
     });
     this.#histories = histories;
     this.#empty = empty;
@@ -233,10 +233,6 @@ function addIdleCohorts(into: IdleCohort[], { generations, atMs }: CohortHistory
       into.push({ type, node, pages, idleAtLeastMs, idleAtMostMs: Math.max(0, atMs - fromMs) });
     }
   });
-}
-
-function isEmpty(nodes: readonly LruGenNode[]): boolean {
-  return nodes.every(({ generations }) => generations.every((one) => one.anonPages === 0 && one.filePages === 0));
 }
 
 function filePagesOf({ nodes }: LruGenMemcg): number {

@@ -10,7 +10,7 @@ import type { Eviction, PageType } from './eviction.js';
 import type { Ledger } from './ledger.js';
 import { pagesField } from './reclaim-plan.js';
 import { fewPages } from './run.js';
-import { isBelow } from './turns.js';
+import { isBelow, parentOf } from '../kernel/lineage.js';
 
 /** The first command of a run: small, since only what it took tells where it took it. */
 const firstPages = 4 * fewPages;
@@ -151,7 +151,7 @@ export class OfflineMemcgs {
 
   #livingAbove(path: string): Memcg | undefined {
     for (let at = path; at !== '/';) {
-      at = at.slice(0, at.lastIndexOf('/')) || '/';
+      at = parentOf(at);
       const memcg = this.kernel.memcgs.at(at);
       if (memcg) return memcg;
     }

@@ -5,7 +5,7 @@ import { toText } from '../kernel/text.js';
 import type { Log } from '../log.js';
 import type { BorrowedSettings } from './borrowed-settings.js';
 import type { Ledger } from './ledger.js';
-import { isBelow } from './turns.js';
+import { isBelow } from '../kernel/lineage.js';
 
 /** Pages are brought in by pieces of this size, the memory limits looked at before each. */
 const pieceBytes = 1024 * 1024;

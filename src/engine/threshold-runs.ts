@@ -18,7 +18,7 @@ import { planReclaim } from './reclaim-plan.js';
 import { largestStepPages, type ReclaimRequest } from './run.js';
 import type { SlabReclaim } from './slab.js';
 import type { SwapSplit } from './swap-split.js';
-import { isBelow } from './turns.js';
+import { isBelow } from '../kernel/lineage.js';
 
 /** coldpgs's batch counts pages per lock hold; a step of ours is so many batches. */
 const batchesPerStep = 128;

@@ -1,16 +1,6 @@
 import { ColdpgsError } from '../errors.js';
 import { toText } from '../kernel/text.js';
 
-/** Whether one memcg is the other or an ancestor of it. */
-export function sameLineage(a: string, b: string): boolean {
-  return a === b || isBelow(a, b) || isBelow(b, a);
-}
-
-/** Whether `path` is a descendant of `ancestor`. */
-export function isBelow(path: string, ancestor: string): boolean {
-  return path !== ancestor && path.startsWith(ancestor === '/' ? '/' : `${ancestor}/`);
-}
-
 interface Turn {
   readonly path: string;
 }

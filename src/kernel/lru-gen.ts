@@ -29,6 +29,11 @@ export interface LruGenMemcg {
   readonly nodes: readonly LruGenNode[];
 }
 
+/** Whether any page of the memcg is on a list. */
+export function hasPages({ nodes }: LruGenMemcg): boolean {
+  return nodes.some(({ generations }) => generations.some((one) => one.anonPages > 0 || one.filePages > 0));
+}
+
 /** The id of memcgs that are offline. */
 export const OFFLINE_ID = '0';
 
@@ -52,6 +57,8 @@ const GENERATION = /^ {0,10}(\d{1,20}) +(\d{1,20}) +(-?\d{1,20})[a-z]? +(-?\d{1,
 export class LruGenParser {
   #rest = '';
   #open: OpenMemcg | undefined;
+  /** Thousands of memcgs have generations of the same few numbers: one object for each number. */
+  readonly #seqs = new Map<string, bigint>();
 
   /** Takes the next piece of text (latin1); answers the memcgs that are complete with it. */
   push(piece: string): LruGenMemcg[] {
@@ -75,6 +82,12 @@ export class LruGenParser {
 
   /** Takes one line; answers the memcg that it ends. */
   #take(line: string): LruGenMemcg | undefined {
+    // Most lines are these.
+    const row = GENERATION.exec(line);
+    if (row !== null) {
+      this.#open?.nodes.at(-1)?.generations.push(this.#generationOf(row));
+      return undefined;
+    }
     const header = HEADER.exec(line);
     if (header !== null) {
       const finished = this.#open;
@@ -84,13 +97,25 @@ export class LruGenParser {
       return finished;
     }
     const node = NODE.exec(line);
-    if (node !== null) {
-      this.#open?.nodes.push({ node: Number(node[1]), generations: [] });
-      return undefined;
-    }
-    const row = GENERATION.exec(line);
-    if (row !== null) this.#open?.nodes.at(-1)?.generations.push(generationOf(row));
+    if (node !== null) this.#open?.nodes.push({ node: Number(node[1]), generations: [] });
     return undefined;
+  }
+
+  #generationOf([, seq = '0', ageMs, anonPages, filePages]: RegExpExecArray): Generation {
+    return {
+      seq: this.#seqOf(seq),
+      ageMs: Number(ageMs),
+      anonPages: Math.max(0, Number(anonPages)),
+      filePages: Math.max(0, Number(filePages)),
+    };
+  }
+
+  #seqOf(text: string): bigint {
+    const known = this.#seqs.get(text);
+    if (known !== undefined) return known;
+    const seq = BigInt(text);
+    this.#seqs.set(text, seq);
+    return seq;
   }
 }
 
@@ -98,15 +123,6 @@ export class LruGenParser {
 export function parseLruGen(text: string): LruGenMemcg[] {
   const parser = new LruGenParser();
   return [...parser.push(text), ...parser.end()];
-}
-
-function generationOf([, seq = '0', ageMs, anonPages, filePages]: RegExpExecArray): Generation {
-  return {
-    seq: BigInt(seq),
-    ageMs: Number(ageMs),
-    anonPages: Math.max(0, Number(anonPages)),
-    filePages: Math.max(0, Number(filePages)),
-  };
 }
 
 /** The command that walks the page tables of a memcg on a node in full and makes the generation `maxSeq + 1`. Without a newline. */

@@ -1,6 +1,13 @@
 import { systemErrno, type ColdpgsError } from '../../errors.js';
 import type { AgingRefusal, AgingTarget, EvictCommand, LruGenInterface, MemcgInterface } from '../kernel.js';
-import { agingCommand, evictionCommand, LruGenParser, OFFLINE_ID, type LruGenMemcg } from '../lru-gen.js';
+import {
+  agingCommand,
+  evictionCommand,
+  type Generation,
+  type LruGenMemcg,
+  LruGenParser,
+  OFFLINE_ID,
+} from '../lru-gen.js';
 import { toText } from '../text.js';
 import { kernelRefused, memcgGone } from './refusal.js';
 
@@ -24,15 +31,20 @@ export interface LruGenSurroundings {
 export class LinuxLruGen implements LruGenInterface {
   constructor(
     private readonly file: LruGenFile,
-    private readonly memcgs: Pick<MemcgInterface, 'at'>,
+    private readonly memcgs: Pick<MemcgInterface, 'at' | 'has'>,
     private readonly surroundings: LruGenSurroundings,
   ) {}
 
   async read(): Promise<LruGenMemcg[]> {
-    const listed: { memcg: LruGenMemcg; readMs: number }[] = [];
-    for await (const memcg of this.#listed()) listed.push({ memcg, readMs: performance.now() });
+    const listed: LruGenMemcg[] = [];
+    const readMs: number[] = [];
+    for await (const memcg of this.#listed()) {
+      listed.push(memcg);
+      readMs.push(performance.now());
+    }
     const endMs = performance.now();
-    return withDeadNamesakesOffline(listed.map(({ memcg, readMs }) => agedBy(memcg, endMs - readMs)));
+    listed.forEach((memcg, index) => growOlder(memcg, endMs - (readMs[index] ?? endMs)));
+    return withDeadNamesakesOffline(listed);
   }
 
   async readOne(path: string): Promise<LruGenMemcg | undefined> {
@@ -82,7 +94,8 @@ export class LinuxLruGen implements LruGenInterface {
   #seen(memcgs: readonly LruGenMemcg[]): LruGenMemcg[] {
     return memcgs.flatMap((memcg) => {
       const path = this.surroundings.pathOf(memcg.path);
-      return path === undefined ? [] : [{ ...memcg, path }];
+      if (path === undefined) return [];
+      return path === memcg.path ? [memcg] : [{ ...memcg, path }];
     });
   }
 
@@ -118,7 +131,7 @@ export class LinuxLruGen implements LruGenInterface {
   }
 
   #isGone({ path }: { readonly path: string }): boolean {
-    return this.memcgs.at(path) === undefined;
+    return !this.memcgs.has(path);
   }
 
   #refusalOf(command: { readonly path: string }, line: string, cause: unknown): ColdpgsError {
@@ -142,19 +155,18 @@ function hintOf(error: unknown): string {
 /** Births are told in ticks of the kernel's clock: less than one of those is no difference. */
 const tickMs = 10;
 
-/** A listing of thousands takes its time: an age is what it was when its line was read. */
-function agedBy(memcg: LruGenMemcg, ms: number): LruGenMemcg {
-  if (ms < tickMs) return memcg;
-  const nodes = memcg.nodes.map(({ node, generations }) => ({
-    node,
-    generations: generations.map((one) => ({ ...one, ageMs: one.ageMs + ms })),
-  }));
-  return { ...memcg, nodes };
+/** A listing of thousands takes its time: an age is what it was when its line was read. Changes a listing that nobody else has yet: copies of all rows would cost as much as reading them. */
+function growOlder({ nodes }: LruGenMemcg, ms: number): void {
+  if (ms < tickMs) return;
+  for (const { generations } of nodes)
+    for (const one of generations as readonly { -readonly [Field in keyof Generation]: Generation[Field] }[])
+      one.ageMs += ms;
 }
 
 /** Before 7.x a removed memcg is listed while anything is charged to it, under its path and before a new memcg of that path. */
 function withDeadNamesakesOffline(listed: readonly LruGenMemcg[]): LruGenMemcg[] {
-  const latest = new Map(listed.map((memcg) => [memcg.path, memcg]));
+  const latest = new Map<string, LruGenMemcg>();
+  for (const memcg of listed) latest.set(memcg.path, memcg);
   return listed.map((memcg) => (latest.get(memcg.path) === memcg ? memcg : { ...memcg, id: OFFLINE_ID }));
 }
 

@@ -1,4 +1,4 @@
-import { readdirSync, statSync, type BigIntStats } from 'node:fs';
+import { type BigIntStats, existsSync, readdirSync, statSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { systemErrno } from '../../errors.js';
 import { parseCpuUsage } from '../cpu-stat.js';
@@ -23,6 +23,11 @@ export class LinuxMemcgs implements MemcgInterface {
   at(path: string): Memcg | undefined {
     const directory = this.#stat(path);
     return directory === undefined ? undefined : { path, inode: directory.ino };
+  }
+
+  /** On v2 a cgroup without the memory controller is no memcg: its memory is its parent's. */
+  has(path: string): boolean {
+    return isMemcgPath(path) && existsSync(pathBytes(`${directoryOf(this.hierarchy, path)}/${cgroupFile.stat}`));
   }
 
   childNames(path: string): string[] {
@@ -89,11 +94,7 @@ export class LinuxMemcgs implements MemcgInterface {
 
   /** The directory of the memcg at `path`, or undefined when there is none. */
   #stat(path: string): BigIntStats | undefined {
-    if (!isMemcgPath(path)) return undefined;
-    const directory = directoryOf(this.hierarchy, path);
-    const found = statIfThere(directory);
-    // On v2 a cgroup without the memory controller is no memcg: its memory is its parent's.
-    return found?.isDirectory() && statIfThere(`${directory}/${cgroupFile.stat}`) !== undefined ? found : undefined;
+    return this.has(path) ? statIfThere(directoryOf(this.hierarchy, path)) : undefined;
   }
 }
 

@@ -15,13 +15,20 @@ export class SimulatedMemcgs implements MemcgInterface {
     return memcg && faceOf(memcg);
   }
 
+  has(path: string): boolean {
+    return this.world.tree.at(path) !== undefined;
+  }
+
   childNames(path: string): string[] {
     const children = this.world.tree.at(path)?.children ?? [];
     return children.filter(({ online }) => online).map(({ name }) => name);
   }
 
   async list(): Promise<Memcg[]> {
-    return [...this.world.tree.root.subtree()].filter(({ online }) => online).map(faceOf);
+    return this.world.tree.root
+      .subtree()
+      .filter(({ online }) => online)
+      .map(faceOf);
   }
 
   async tasks(path: string): Promise<number[]> {
@@ -33,7 +40,7 @@ export class SimulatedMemcgs implements MemcgInterface {
     const memcg = this.world.tree.live(path);
     this.world.settle();
     if (this.cgroupVersion === 1) return undefined;
-    return [...memcg.subtree()].reduce((sum, below) => sum + below.cpuUsageUs, 0);
+    return memcg.subtree().reduce((sum, below) => sum + below.cpuUsageUs, 0);
   }
 
   own(): string {

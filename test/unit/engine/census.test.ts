@@ -5,11 +5,14 @@ import type { LruGenMemcg } from '../../../src/kernel/lru-gen.js';
 const spacingMs = 1000;
 
 /** A memcg on one node with so many file pages in each generation, the oldest first, numbered from `firstSeq`. */
-function memcg(filePages: readonly number[], { id = '7', path = '/test', firstSeq = 0 } = {}): LruGenMemcg {
+function memcg(
+  filePages: readonly number[],
+  { id = '7', path = '/test', firstSeq = 0, anonPages = 500 } = {},
+): LruGenMemcg {
   const generations = filePages.map((pages, index) => ({
     seq: BigInt(firstSeq + index),
     ageMs: 0,
-    anonPages: 500,
+    anonPages,
     filePages: pages,
   }));
   return { id, path, nodes: [{ node: 0, generations }] };
@@ -32,6 +35,16 @@ void t.test('a memcg that has not been watched that long has nothing proven', as
   t.equal(census.filePagesOlderThan(known, 0, 3n, 10_999, 10_000), 0, 'a millisecond too short');
   t.equal(census.filePagesOlderThan(known, 0, 3n, 11_000, 10_000), 100);
   t.equal(census.filePagesOlderThan(known, 1, 3n, 11_000, 10_000), 0, 'a node it does not have');
+});
+
+void t.test('a memcg that had no page since is as one that was not watched before', async (t) => {
+  const census = new Census();
+  const full = memcg([100, 0, 0, 0]);
+  census.note(full, 0, spacingMs);
+  census.note(memcg([0, 0, 0, 0], { anonPages: 0 }), spacingMs / 2, spacingMs);
+  census.note(full, 5000, spacingMs);
+  t.equal(census.filePagesOlderThan(full, 0, 3n, 10_000, 10_000), 0);
+  t.equal(census.filePagesOlderThan(full, 0, 3n, 10_000, 5000), 100);
 });
 
 void t.test('the fewest pages ever counted there bound what is proven: what left made room for newer', async (t) => {

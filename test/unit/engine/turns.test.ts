@@ -1,5 +1,6 @@
 import t from 'tap';
-import { isBelow, sameLineage, Turns } from '../../../src/engine/turns.js';
+import { sameLineage } from '../../../src/kernel/lineage.js';
+import { Turns } from '../../../src/engine/turns.js';
 
 const never = new AbortController().signal;
 
@@ -25,18 +26,6 @@ class Work {
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
-
-void t.test('one lineage: a memcg, its ancestors and its descendants', async (t) => {
-  t.ok(isBelow('/a/b', '/a'));
-  t.ok(isBelow('/a', '/'));
-  t.notOk(isBelow('/', '/'));
-  t.notOk(isBelow('/a', '/a'));
-  t.notOk(isBelow('/ab', '/a'), 'a name that begins alike');
-  t.ok(sameLineage('/a', '/a/b'));
-  t.ok(sameLineage('/a/b', '/a'));
-  t.ok(sameLineage('/a', '/a'));
-  t.notOk(sameLineage('/a/b', '/a/c'));
-});
 
 void t.test('so many run at once; the others wait and come in the order they came', async (t) => {
   const work = new Work(new Turns(4));

@@ -8,9 +8,10 @@ import { machine, memcg } from './machine.js';
 
 /** lru_gen over a model of its file; every memcg has inode 1000 and up, and those in `gone` have no directory. */
 function lruGenOver(model: LruGenModel, gone: readonly string[] = []): LinuxLruGen {
+  const has = (path: string): boolean => !gone.includes(path);
   const at = (path: string): { path: string; inode: bigint } | undefined =>
-    gone.includes(path) ? undefined : { path, inode: 1000n + BigInt(path.length) };
-  return new LinuxLruGen(model, { at }, { anonOnlyEviction: false, pathOf: (path) => path });
+    has(path) ? { path, inode: 1000n + BigInt(path.length) } : undefined;
+  return new LinuxLruGen(model, { at, has }, { anonOnlyEviction: false, pathOf: (path) => path });
 }
 
 function targetOf(id: string, path: string, maxSeq = 3n): AgingTarget {
@@ -75,7 +76,7 @@ void t.test('ages are those at the end of a listing that takes its time', async 
   }
   const file = { pieces, write: () => Promise.resolve() };
   const surroundings = { anonOnlyEviction: false, pathOf: (path: string) => path };
-  const listed = await new LinuxLruGen(file, { at: () => undefined }, surroundings).read();
+  const listed = await new LinuxLruGen(file, { at: () => undefined, has: () => false }, surroundings).read();
   const ages = listed.map(({ nodes }) => nodes[0]?.generations.map(({ ageMs }) => ageMs) ?? []);
   const [[first = 0, young = 0] = [], , [last = 0] = []] = ages;
   t.ok(first - last >= 50, `read ${first - last} ms before the end`);
@@ -185,7 +186,7 @@ void t.test('says so when kernel lockdown is why', async (t) => {
     write: () => Promise.reject(systemError('EPERM')),
   };
   const at = (path: string): { path: string; inode: bigint } => ({ path, inode: 5n });
-  const lruGen = new LinuxLruGen(locked, { at }, { anonOnlyEviction: true, pathOf: (path) => path });
+  const lruGen = new LinuxLruGen(locked, { at, has: () => true }, { anonOnlyEviction: true, pathOf: (path) => path });
   const command = { id: '2', path: '/a', node: 0, minSeq: 1n, swappiness: 'file', pages: 64 } as const;
   const refused = { code: 'KERNEL_REFUSED', errno: 'EPERM', message: /lockdown/ };
   await t.rejects(lruGen.evict(command), refused);
