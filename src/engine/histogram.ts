@@ -131,15 +131,17 @@ export function addHistogram(into: Histogram, buckets: Buckets, added: Histogram
     });
 }
 
-/** Cuts the file rows and the swap-backed rows so that neither sums up to more than the memcg has of it now: clients subtract them, as unsigned numbers. */
+/**
+ * Cuts the file rows and the swap-backed rows so that neither sums up to more than the memcg has of it now: clients subtract them, as unsigned numbers.
+ * `sums` is what they sum up to, for who knows. The same object where nothing is to be cut.
+ */
 export function cappedHistogram(
   histogram: Histogram,
   columns: number,
   caps: { readonly anonBytes: number; readonly fileBytes: number },
   pageBytes: number,
+  sums = bytesByType(histogram, columns),
 ): Histogram {
-  const sums = { anon: 0, file: 0 };
-  for (let cell = 0; cell < slabRow * columns; cell++) sums[typeOfCell(cell, columns)] += histogram[cell] ?? 0;
   if (sums.anon <= caps.anonBytes && sums.file <= caps.fileBytes) return histogram;
   const shares = {
     anon: sums.anon > caps.anonBytes ? caps.anonBytes / sums.anon : 1,
@@ -176,6 +178,20 @@ export function scannedRows(histogram: Histogram, columns: number, pages: boolea
   return histogram.map((bytes, cell) => ((cell < slabRow * columns ? pages : slab) ? bytes : 0));
 }
 
+/** What the swap-backed rows and the file rows sum up to. */
+export function bytesByType(histogram: Histogram, columns: number): { readonly anon: number; readonly file: number } {
+  const sums = { anon: 0, file: 0 };
+  for (let row = 0, cell = 0; row < slabRow; row++) {
+    const type = typeOfRow(row);
+    for (const end = cell + columns; cell < end; cell++) sums[type] += histogram[cell] ?? 0;
+  }
+  return sums;
+}
+
+function typeOfRow(row: number): 'anon' | 'file' {
+  return (row & 2) === 2 ? 'file' : 'anon';
+}
+
 function typeOfCell(cell: number, columns: number): 'anon' | 'file' {
-  return (Math.floor(cell / columns) & 2) === 2 ? 'file' : 'anon';
+  return typeOfRow(Math.floor(cell / columns));
 }

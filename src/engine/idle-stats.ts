@@ -1,6 +1,6 @@
 import type { Memcg } from '../kernel/kernel.js';
 import { addHistogram, type Buckets, defaultBuckets, type Histogram, idleRows, withoutOldest } from './histogram.js';
-import { isBelow } from './turns.js';
+import { isBelow, parentOf } from '../kernel/lineage.js';
 
 /** What memory.idle_page_stats of one memcg shows. */
 export interface IdleStats {
@@ -138,7 +138,7 @@ export class IdleStatsAccounts {
 
   #inherited({ path }: Memcg, byPath: ReadonlyMap<string, Account> | undefined): Buckets {
     if (path === '/') return defaultBuckets;
-    const parentPath = path.slice(0, path.lastIndexOf('/')) || '/';
+    const parentPath = parentOf(path);
     const listed = byPath?.get(parentPath);
     if (listed) return listed.buckets;
     const parent = this.memcgAt(parentPath);

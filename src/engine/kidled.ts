@@ -1,12 +1,22 @@
 import type { Clock } from '../kernel/clock.js';
 import type { Kernel, Memcg } from '../kernel/kernel.js';
-import type { LruGenMemcg } from '../kernel/lru-gen.js';
+import { hasPages, type LruGenMemcg } from '../kernel/lru-gen.js';
 import type { Log } from '../log.js';
 import { footprintOf, Footprints } from './footprints.js';
-import { type Buckets, cappedHistogram, histogramOf, scannedRows } from './histogram.js';
+import { type Buckets, bytesByType, cappedHistogram, histogramOf, scannedRows } from './histogram.js';
 import { type IdleStats, IdleStatsAccounts, type RoundResult } from './idle-stats.js';
+import { parentOf } from '../kernel/lineage.js';
 import { inSlices } from './slices.js';
 import type { SeenMemcg, Tracker } from './tracker.js';
+
+/** Of so many memcgs what is shown is kept until it changes, for clients that read the same ones again and again. */
+const mostKept = 256;
+
+/** What is shown of a memcg before it is cut to what the memcg has at the moment. */
+interface Shown {
+  readonly stats: IdleStats;
+  readonly bytes: ReturnType<typeof bytesByType>;
+}
 
 /** Bits of scan_target. */
 export const scanTargetBits = { pages: 0x1, slab: 0x2 } as const;
@@ -29,6 +39,8 @@ export class Kidled {
   readonly #accounts: IdleStatsAccounts;
   readonly #footprints: Footprints;
   readonly #listeners = new Set<() => void>();
+  /** What was shown since the last change, by memcg. */
+  readonly #shown = { own: new Map<bigint, Shown>(), tree: new Map<bigint, Shown>() };
 
   constructor(
     private readonly kernel: Kernel,
@@ -95,17 +107,29 @@ export class Kidled {
 
   /**
    * What memory.idle_page_stats of a memcg shows: of its own pages, or of its descendants' as well. From the last look; only cut to what the memcg has
-   * at this moment by memory.stat, so that a client can subtract one from the other.
+   * at this moment by memory.stat, so that a client can subtract one from the other. The same object as before where nothing has changed.
    */
   stats(memcg: Memcg, scope: 'own' | 'tree'): IdleStats {
-    const stats = this.#accounts.stats(memcg, scope);
-    if (!stats.histogram.some((bytes) => bytes > 0)) return stats;
-    const columns = stats.buckets.length;
-    const pages = (this.#scanTarget & scanTargetBits.pages) !== 0;
-    const slab = (this.#scanTarget & scanTargetBits.slab) !== 0;
-    const scanned = scannedRows(stats.histogram, columns, pages, slab);
+    const { stats, bytes } = this.#scanned(memcg, scope);
+    if (bytes.anon + bytes.file === 0) return stats;
     const caps = footprintOf(this.kernel.memory.statNow(memcg.path, scope));
-    return { ...stats, histogram: cappedHistogram(scanned, columns, caps, this.kernel.pageBytes) };
+    const histogram = cappedHistogram(stats.histogram, stats.buckets.length, caps, this.kernel.pageBytes, bytes);
+    return histogram === stats.histogram ? stats : { ...stats, histogram };
+  }
+
+  /** What the last look found of what is scanned. */
+  #scanned(memcg: Memcg, scope: 'own' | 'tree'): Shown {
+    const kept = this.#shown[scope];
+    const known = kept.get(memcg.inode);
+    if (known) return known;
+    const stats = this.#accounts.stats(memcg, scope);
+    const columns = stats.buckets.length;
+    const { pages, slab } = this.#targets();
+    const histogram = scannedRows(stats.histogram, columns, pages, slab);
+    const shown = { stats: { ...stats, histogram }, bytes: bytesByType(histogram, columns) };
+    if (kept.size >= mostKept) kept.clear();
+    kept.set(memcg.inode, shown);
+    return shown;
   }
 
   /** So many bytes of a memcg's own were reclaimed just now. */
@@ -136,10 +160,7 @@ export class Kidled {
           : undefined;
       results.push({ memcg, histogram, buckets });
     });
-    this.#accounts.endRound(results, {
-      pages: (this.#scanTarget & scanTargetBits.pages) !== 0,
-      slab: (this.#scanTarget & scanTargetBits.slab) !== 0,
-    });
+    this.#accounts.endRound(results, this.#targets());
     this.#changed();
   }
 
@@ -148,9 +169,22 @@ export class Kidled {
     const inodes = new Set(seen.map(({ memcg }) => memcg.inode));
     this.#accounts.keepOnly(inodes, isLive);
     this.#footprints.keepOnly(inodes);
+    this.#forgetShown();
+  }
+
+  #targets(): { readonly pages: boolean; readonly slab: boolean } {
+    return {
+      pages: (this.#scanTarget & scanTargetBits.pages) !== 0,
+      slab: (this.#scanTarget & scanTargetBits.slab) !== 0,
+    };
+  }
+
+  #forgetShown(): void {
+    for (const kept of Object.values(this.#shown)) kept.clear();
   }
 
   #changed(): void {
+    this.#forgetShown();
     for (const tell of this.#listeners) tell();
   }
 }
@@ -159,19 +193,18 @@ export class Kidled {
 function withPagesBelow(seen: readonly SeenMemcg[]): SeenMemcg[] {
   const paths = new Set<string>();
   for (const one of seen) {
-    if (!hasPages(one)) continue;
+    if (!hasPages(one.listed)) continue;
     for (let { path } = one.memcg; !paths.has(path); path = parentOf(path)) paths.add(path);
   }
   return seen.filter(({ memcg }) => paths.has(memcg.path));
 }
 
-function hasPages({ listed }: SeenMemcg): boolean {
-  return listed.nodes.some(({ generations }) => generations.some((one) => one.anonPages > 0 || one.filePages > 0));
-}
-
 /** What the kernel counts as active: the two youngest generations. */
 function activeAnonPages({ nodes }: LruGenMemcg): number {
-  return nodes.flatMap(({ generations }) => generations.slice(-2)).reduce((sum, { anonPages }) => sum + anonPages, 0);
+  let pages = 0;
+  for (const { generations } of nodes)
+    pages += (generations.at(-1)?.anonPages ?? 0) + (generations.at(-2)?.anonPages ?? 0);
+  return pages;
 }
 
 function childrenByPath(seen: readonly SeenMemcg[]): Map<string, Memcg[]> {
@@ -184,9 +217,4 @@ function childrenByPath(seen: readonly SeenMemcg[]): Map<string, Memcg[]> {
     else children.set(parent, [memcg]);
   }
   return children;
-}
-
-/** The root is its own parent. */
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/')) || '/';
 }

@@ -1,9 +1,10 @@
 import type { Engine } from '../engine/engine.js';
 import { type Buckets, mostBuckets } from '../engine/histogram.js';
 import { maxAgePeriods } from '../engine/coldness.js';
+import type { IdleStats } from '../engine/idle-stats.js';
 import { ColdpgsError } from '../errors.js';
 import { parseUnsigned, refuse, strip } from './kernel-text.js';
-import { idlePageStatsText, type KidledDialect } from './kidled-dialect.js';
+import { type IdlePageStatsHeader, idlePageStatsText, type KidledDialect } from './kidled-dialect.js';
 import type { MemcgFile } from './memcg.js';
 
 /** One file of /sys/kernel/mm/kidled. */
@@ -50,6 +51,7 @@ export const kidledFiles: readonly KidledFile[] = [
 
 /** The memory.idle_page_stats files of a memcg in a dialect, the root's included (reference: kidled, section 5). */
 export function idlePageStatsFiles(dialect: KidledDialect): readonly MemcgFile[] {
+  const textOf = keptText(dialect);
   const file = (name: string, scopeOf: (engine: Engine, path: string) => 'own' | 'tree'): MemcgFile => ({
     name,
     mode: 0o644,
@@ -57,7 +59,7 @@ export function idlePageStatsFiles(dialect: KidledDialect): readonly MemcgFile[]
       const { kidled, settings } = engine;
       const stats = kidled.stats(memcg, scopeOf(engine, memcg.path));
       const header = { periodSeconds: periodSeconds(settings.scanPeriodMs), useHierarchy: kidled.useHierarchy };
-      return idlePageStatsText(stats, header, dialect);
+      return textOf(stats, header);
     },
     apply: (memcg, text, { engine }) => engine.kidled.setBuckets(memcg, parseBuckets(name, text)),
     onChange: (_memcg, { engine }, listener) => engine.kidled.onChange(listener),
@@ -66,6 +68,18 @@ export function idlePageStatsFiles(dialect: KidledDialect): readonly MemcgFile[]
     !dialect.hasUseHierarchy || path === '/' || kidled.useHierarchy === 1 ? 'tree' : 'own',
   );
   return dialect.hasLocal ? [whole, file('memory.idle_page_stats.local', () => 'own')] : [whole];
+}
+
+/** The text of statistics, made once for the same ones: most readers come between two looks. */
+function keptText(dialect: KidledDialect): (stats: IdleStats, header: IdlePageStatsHeader) => string {
+  const kept = new WeakMap<IdleStats, IdlePageStatsHeader & { readonly text: string }>();
+  return (stats, header) => {
+    const known = kept.get(stats);
+    if (known?.periodSeconds === header.periodSeconds && known.useHierarchy === header.useHierarchy) return known.text;
+    const text = idlePageStatsText(stats, header, dialect);
+    kept.set(stats, { ...header, text });
+    return text;
+  };
 }
 
 /**

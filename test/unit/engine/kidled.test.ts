@@ -58,6 +58,28 @@ void t.test(
   },
 );
 
+void t.test('statistics are made anew after every change, and only then', async (t) => {
+  const changes: Record<string, (it: World) => unknown> = {
+    'a look': (it) => it.periods(1),
+    'a run': (it) => it.engine.kidled.evicted(it.at('/test'), 'anon', pageBytes),
+    buckets: (it) => it.engine.kidled.setBuckets(it.at('/test'), [1]),
+    'the period': (it) => it.engine.setScanPeriod(10),
+    use_hierarchy: (it) => (it.engine.kidled.useHierarchy = 1),
+    scan_target: (it) => (it.engine.kidled.scanTarget = 2),
+  };
+  for (const [what, change] of Object.entries(changes)) {
+    const it = await idle();
+    const memcg = it.at('/test');
+    const shown = (): IdleStats => it.engine.kidled.stats(memcg, 'own');
+    const before = shown();
+    t.equal(shown(), before, `nothing before ${what}`);
+    await change(it);
+    const after = shown();
+    t.not(after, before, what);
+    t.notSame(after, before, what);
+  }
+});
+
 void t.test('switched off while a look is under way: zeros for good', async (t) => {
   const it = await idle();
   await duringLook(it, () => it.engine.setScanPeriod(0));
