@@ -29,6 +29,9 @@ const MOST_BACKGROUND = 0xffff;
 /** `fuse_dirent.type` of a regular file. */
 const DT_REG = 8;
 
+/** Where replies and notifications go. Returns the errno name of a refusal. */
+export type Send = (bytes: Uint8Array) => string | undefined;
+
 /** An entry as LOOKUP and READDIRPLUS tell of it. */
 export interface Entry {
   readonly nodeId: number;

@@ -10,17 +10,16 @@ import { Entries } from './entries.js';
 import { Nodes } from './nodes.js';
 import { Pollers, pollEvents } from './pollers.js';
 import * as protocol from './protocol.js';
-import { ReplyBuffer } from './replies.js';
+import { ReplyBuffer, type Send } from './replies.js';
+import { Resends } from './resends.js';
 import {
   callerOf,
   decodeHeader,
   decodeRequest,
   type FileHandle,
   type Header,
-  headerOf,
   Malformed,
   type Request,
-  uniqueOf,
 } from './requests.js';
 import { WriteRequests } from './write-requests.js';
 
@@ -28,9 +27,6 @@ const { EIO, ENOSYS, EPROTO } = constants.errno;
 
 /** The longest write that arrives whole. What a control file refuses is shorter, so a longer write(2) fails with its first part. */
 const MOST_WRITE_BYTES = 8192;
-
-/** Numbers that may lie between the last request that was noted and the next one that was read: of those that want no answer, and so are not noted. */
-const MOST_UNNOTED = 512;
 
 /** open(2). */
 const O_ACCMODE = 3;
@@ -42,9 +38,6 @@ const WANTED_FLAGS =
   protocol.FUSE_DO_READDIRPLUS |
   protocol.FUSE_READDIRPLUS_AUTO |
   protocol.FUSE_PARALLEL_DIROPS;
-
-/** Where replies and notifications go. Returns the errno name of a refusal. */
-export type Send = (bytes: Uint8Array) => string | undefined;
 
 export interface SessionOptions {
   readonly tree: Tree;
@@ -73,9 +66,8 @@ export class Session {
   readonly #changes: DirectoryChanges;
   readonly #writes: WriteRequests;
   readonly #toldOf = new Set<number>();
+  readonly #resends: Resends;
   #answered = 0;
-  /** Whether the kernel sends requests again that a process took along when it died. */
-  #canResend = true;
 
   constructor(private readonly options: SessionOptions) {
     this.#tree = options.tree;
@@ -84,6 +76,7 @@ export class Session {
     this.#nodes = new Nodes(this.#tree);
     this.#directories = new Directories(this.#tree, this.#continuity.incarnation);
     this.#entries = new Entries(this.#tree, this.#nodes, this.#directories, this.#replies);
+    this.#resends = new Resends(options.send, this.#replies, this.#continuity);
     const wake = (kernelHandle: number): void =>
       void options.send(this.#replies.pollWakeup(protocol.FUSE_NOTIFY_POLL, kernelHandle));
     this.#pollers = new Pollers(wake, this.#continuity);
@@ -91,7 +84,7 @@ export class Session {
       tree: this.#tree,
       continuity: this.#continuity,
       pathOf: (header: Header) => this.#pathOf(header),
-      canResend: () => this.#canResend,
+      canResend: () => this.#resends.arePossible,
       answer: (header: Header, errno: number) => this.#status(header, errno),
     };
     this.#changes = new DirectoryChanges({
@@ -121,31 +114,18 @@ export class Session {
    */
   resume(): boolean {
     this.#pollers.wakeInherited();
-    this.#askForResend();
-    if (this.#canResend) return true;
-    this.#answerTaken();
+    this.#resends.ask();
+    if (this.#resends.arePossible) return true;
+    this.#resends.answerTaken((header, errno) => this.#status(header, errno));
     this.#writes.answerInherited();
     return false;
-  }
-
-  /**
-   * EIO for the request that the process before this one had in hand. It may have died before it could note that one: then it is among those that come
-   * after the last it noted. To the kernel, answers to all but what it has handed out mean nothing (ENOENT), and this process has taken none yet.
-   */
-  #answerTaken(): void {
-    const { inheritedTaken, inheritedWrites } = this.#continuity;
-    if (inheritedTaken === undefined) return;
-    for (let later = 0; later <= MOST_UNNOTED; later++) {
-      const unique = inheritedTaken + later * protocol.FUSE_UNIQUE_STEP;
-      if (!inheritedWrites.has(unique)) this.#status(headerOf(unique), EIO);
-    }
   }
 
   /** Takes the first `length` bytes of the buffer as one request. Never throws; what is needed of the buffer later is copied. */
   handle(buffer: Buffer, length: number): void {
     const header = decodeHeader(buffer, length);
     if (header === undefined) return this.#log.warn({ length }, 'a FUSE request without a header: nobody to answer');
-    if (!this.#canResend && expectsReply(header)) this.#continuity.taken(uniqueOf(header.uniqueLow, header.uniqueHigh));
+    if (expectsReply(header)) this.#resends.taken(header);
     try {
       this.#answer(header, decodeRequest(header, buffer, length));
     } catch (thrown) {
@@ -254,12 +234,8 @@ export class Session {
     const spoken = Math.min(minor, protocol.FUSE_KERNEL_MINOR_VERSION);
     this.#send(header, this.#replies.init(header, spoken, flags & WANTED_FLAGS, MOST_WRITE_BYTES));
     if (major !== protocol.FUSE_KERNEL_VERSION) return;
-    this.#askForResend();
+    this.#resends.ask();
     this.options.onReady?.();
-  }
-
-  #askForResend(): void {
-    this.#canResend = this.options.send(this.#replies.notification(protocol.FUSE_NOTIFY_RESEND)) === undefined;
   }
 
   /** What the kernel remembers of a path may be of a memcg that is gone, whose place another has taken: ESTALE has it look the path up again. */
