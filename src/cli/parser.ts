@@ -4,6 +4,11 @@ import { exitCodeOf } from './exit-code.js';
 
 class UsageError extends Error {}
 
+/** What yargs lets plugins of its own have; of no type. */
+interface YargsInside {
+  getInternalMethods(): { getUsageInstance(): { cacheHelpMessage: () => void } };
+}
+
 /** Runs a command line that was described, and sets the exit code: 2 for wrong usage, else by what failed. */
 export async function runParser(parser: Argv, name: string): Promise<void> {
   parser
@@ -14,6 +19,8 @@ export async function runParser(parser: Argv, name: string): Promise<void> {
     .fail((message: string | null, failure: Error | undefined) => {
       throw failure === undefined || message ? new UsageError(message ?? 'wrong usage') : failure;
     });
+  // For a failure later yargs renders the help of each command that it runs: a seventh of a daemon's start, and nothing of it is ever printed here.
+  (parser as unknown as YargsInside).getInternalMethods().getUsageInstance().cacheHelpMessage = () => undefined;
   try {
     await parser.parseAsync();
   } catch (failure) {
