@@ -1,9 +1,10 @@
-// Makes dist/ of src/, from scratch. Each program is one file with all that it imports: every start of a daemon, and so every restart after a crash, loads
+// build.mjs [FOLDER]: makes dist/, or that folder, of src/, from scratch. Each program is one file with all that it imports: every start of a daemon, and so every restart after a crash, loads
 // a handful of files instead of 400.
 import { chmodSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
+const [folder = 'dist'] = process.argv.slice(2);
 const top = fileURLToPath(new URL('..', import.meta.url));
 /** What package.json names as commands: they start the programs. */
 const commands = ['coldpgs', 'mem-agent-srv', 'mem-agent-ctl', 'kata-agent-ctl'];
@@ -25,18 +26,18 @@ const yargsInWords = {
 };
 
 const common = { absWorkingDir: top, platform: 'node', target: 'node20', logLevel: 'warning', legalComments: 'none' };
-rmSync(`${top}dist`, { recursive: true, force: true });
+rmSync(`${top}${folder}`, { recursive: true, force: true });
 await build({
   ...common,
   entryPoints: commands.map((name) => `src/cli/${name}.cts`),
-  outdir: 'dist/cli',
+  outdir: `${folder}/cli`,
   outExtension: { '.js': '.cjs' },
   format: 'cjs',
 });
 await build({
   ...common,
   entryPoints: Object.entries(programs).map(([out, name]) => ({ in: `src/${name}.ts`, out })),
-  outdir: 'dist',
+  outdir: folder,
   chunkNames: 'cli/[name]-[hash]',
   format: 'esm',
   bundle: true,
@@ -50,4 +51,4 @@ await build({
     js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url), __dirname = import.meta.dirname;",
   },
 });
-for (const name of commands) chmodSync(`${top}dist/cli/${name}.cjs`, 0o755);
+for (const name of commands) chmodSync(`${top}${folder}/cli/${name}.cjs`, 0o755);

@@ -1,5 +1,6 @@
-// npm test [-- [--jobs N] FILE.test.ts...]: compiles the checkout to build/tests, and runs test files there, N at a time, each in a process of its
-// own; all that need no VM if none is named. Prints TAP. Compiled once: a loader that compiles in every process takes longer than most tests do.
+// npm test [-- [--jobs N] FILE.test.ts...]: compiles the checkout to build/tests, builds the programs beside it as users have them, and runs test
+// files there, N at a time, each in a process of its own; all that need no VM if none is named. Prints TAP. Compiled once: a loader that compiles
+// in every process takes longer than most tests do.
 import { spawnSync } from 'node:child_process';
 import { lstatSync, readdirSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -14,6 +15,21 @@ const compiled = join(checkout, 'build/tests');
 /** What files find by a path from their own place. */
 const besides = ['package.json', 'docs', 'scripts', 'test/fixtures'];
 const timeoutMs = 300_000;
+/** Those that take longest, of each kind: started first, so that none of them runs alone in the end. */
+const longest = [
+  'test/unit/kernel/linux/mlock/tracing.test.ts',
+  'test/unit/daemon/killed-with-locks.test.ts',
+  'test/unit/engine/autopilot-day.test.ts',
+  'test/unit/engine/promise.test.ts',
+  'test/mount/mem-agent.test.ts',
+  'test/mount/supervisor.test.ts',
+  'test/mount/workflows.test.ts',
+  'test/mount/kill.test.ts',
+  'test/mount/open-files.test.ts',
+  'test/mount/files.test.ts',
+  'test/mount/exec.test.ts',
+  'test/mount/parallel.test.ts',
+];
 /** Files set no other for all that is in them. */
 const env = { ...process.env, TAP_TIMEOUT: `${timeoutMs / 1000}` };
 
@@ -22,19 +38,23 @@ const { values, positionals } = parseArgs({
   options: { jobs: { type: 'string', default: `${availableParallelism()}` } },
 });
 const compiler = createRequire(import.meta.url).resolve('typescript/bin/tsc');
-const { status } = spawnSync(process.execPath, [compiler, '-p', join(checkout, 'tsconfig.tests.json')], {
-  stdio: ['ignore', 2, 2],
-});
-if (status !== 0) process.exit(status ?? 1);
+run(compiler, '-p', join(checkout, 'tsconfig.tests.json'));
+run(join(checkout, 'scripts/build.mjs'), relative(checkout, join(compiled, 'dist')));
 for (const place of besides)
   if (!lstatSync(join(compiled, place), { throwIfNoEntry: false }))
     symlinkSync(join(checkout, place), join(compiled, place));
 
 t.setTimeout(0);
 t.jobs = Number(values.jobs);
-for (const name of positionals.length > 0 ? positionals.map((file) => relative(checkout, resolve(file))) : allTests()) {
+const named = positionals.map((file) => relative(checkout, resolve(file)));
+for (const name of longestFirst(named.length > 0 ? named : allTests())) {
   const script = join(compiled, name.replace(/ts$/, 'js'));
   void t.spawn(process.execPath, ['--enable-source-maps', script], { cwd: checkout, env, timeout: timeoutMs }, name);
+}
+
+function run(script, ...args) {
+  const { status } = spawnSync(process.execPath, [script, ...args], { stdio: ['ignore', 2, 2] });
+  if (status !== 0) process.exit(status ?? 1);
 }
 
 function allTests() {
@@ -44,4 +64,8 @@ function allTests() {
       .sort()
       .map((file) => join(folder, file)),
   );
+}
+
+function longestFirst(names) {
+  return [...longest.filter((name) => names.includes(name)), ...names.filter((name) => !longest.includes(name))];
 }

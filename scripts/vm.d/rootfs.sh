@@ -1,6 +1,6 @@
 # The guest's root disk: a small Debian with this machine's node.
 
-guest_packages=(libfuse2 fuse3 procps kmod util-linux iproute2 numactl)
+guest_packages=(libfuse2 fuse3 procps kmod util-linux iproute2 numactl runc systemd)
 
 obtain_rootfs() {
   local node key

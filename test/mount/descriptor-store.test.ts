@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Test } from 'tap';
 import t from 'tap';
-import { compiled } from './compiled.js';
+import { program } from './compiled.js';
 import { command, eventually, mountsBelow, reasonToSkip, temporaryFolder } from './fixture.js';
 import { NotifySocket } from './notify-socket.js';
 
@@ -24,15 +24,7 @@ class Service {
     systemd: NotifySocket,
   ) {
     const kept = systemd.kept();
-    const coldpgs = [
-      process.execPath,
-      compiled('src/cli/coldpgs.cts'),
-      'mount',
-      mountPoint,
-      '--simulate',
-      '--state-dir',
-      state,
-    ];
+    const coldpgs = [process.execPath, program('coldpgs'), 'mount', mountPoint, '--simulate', '--state-dir', state];
     // Its own pid is known to a process only once it runs.
     this.#process = spawn('sh', ['-c', 'LISTEN_PID=$$ exec "$@"', 'sh', ...coldpgs], {
       detached: true,

@@ -4,11 +4,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import type { Test } from 'tap';
 import t from 'tap';
-import { compiled } from './compiled.js';
+import { compiled, program } from './compiled.js';
 import { command, DemoServer, type Ended, eventually, reasonToSkip, temporaryFolder } from './fixture.js';
 
 const skip = reasonToSkip();
-const coldpgs = compiled('src/cli/coldpgs.cts');
+const coldpgs = program('coldpgs');
 
 async function served(t: Test): Promise<string> {
   const mountPoint = await temporaryFolder(t);

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Test } from 'tap';
-import { compiled } from './compiled.js';
+import { program } from './compiled.js';
 import { command, type Ended, eventually } from './fixture.js';
 
 /** `coldpgs mount --simulate` in a process of its own. Only other processes touch its mount. */
@@ -18,7 +18,7 @@ export class SimulatingDaemon {
     options: readonly string[] = [],
     environment: Readonly<Record<string, string>> = {},
   ) {
-    const args = [compiled('src/cli/coldpgs.cts'), 'mount', mountPoint, '--simulate'];
+    const args = [program('coldpgs'), 'mount', mountPoint, '--simulate'];
     const env = { ...process.env, NODE_OPTIONS: '', ...environment };
     // A group of its own, so that supervisor and daemon can be killed together.
     this.#process = spawn(process.execPath, [...args, ...options], {

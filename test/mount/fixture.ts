@@ -24,7 +24,7 @@ export interface Ended {
 }
 
 /** Milliseconds that anything here may take before the test gives it up. */
-const PATIENCE = 15_000;
+const PATIENCE = 30_000;
 
 /** Runs `tests` once for every transport; skips, and says why, where FUSE cannot be mounted. */
 export function conformance(tests: (t: Test, transport: string) => Promise<void>): void {

@@ -2,7 +2,7 @@
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { compiled } from './compiled.js';
+import { program } from './compiled.js';
 import { SimulatingDaemon } from './files-daemon.js';
 import { command, type Ended, eventually, reasonToSkip, temporaryFolder } from './fixture.js';
 
@@ -27,16 +27,12 @@ class Bench {
     for (const path of [this.mountPoint, this.#programs, built]) mkdirSync(path, { recursive: true });
     copyFileSync(new URL('configuration.toml', documents), this.config);
     this.#program(this.#programs, 'sudo', 'exec "$@"');
-    this.#program(
-      this.#programs,
-      'kata-agent-ctl',
-      `exec ${process.execPath} ${compiled('src/cli/kata-agent-ctl.cts')} "$@"`,
-    );
-    this.#program(built, 'mem-agent-ctl', `exec ${process.execPath} ${compiled('src/cli/mem-agent-ctl.cts')} "$@"`);
+    this.#program(this.#programs, 'kata-agent-ctl', `exec ${process.execPath} ${program('kata-agent-ctl')} "$@"`);
+    this.#program(built, 'mem-agent-ctl', `exec ${process.execPath} ${program('mem-agent-ctl')} "$@"`);
     this.#program(
       built,
       'mem-agent-srv',
-      `exec ${process.execPath} ${compiled('src/cli/mem-agent-srv.cts')} "$@" --simulate ${this.mountPoint}`,
+      `exec ${process.execPath} ${program('mem-agent-srv')} "$@" --simulate ${this.mountPoint}`,
     );
   }
 

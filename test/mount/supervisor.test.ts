@@ -1,6 +1,6 @@
 import { getPriority } from 'node:os';
 import t from 'tap';
-import { compiled } from './compiled.js';
+import { program } from './compiled.js';
 import { SimulatingDaemon } from './files-daemon.js';
 import { command, eventually, mountsBelow, reasonToSkip, temporaryFolder } from './fixture.js';
 
@@ -58,7 +58,7 @@ void t.test('coldpgs itself', { skip }, async (t) => {
   await t.test('a reload starts a new daemon on the same mount', async (t) => {
     const before = await daemonPid(state);
     const mounted = await mountsBelow(daemon.mountPoint);
-    const reload = [compiled('src/cli/coldpgs.cts'), 'reload', '--state-dir', state];
+    const reload = [program('coldpgs'), 'reload', '--state-dir', state];
     const { stdout, stderr } = await command(process.execPath, reload);
     const now = await daemonPid(state);
     t.match({ stdout, stderr }, { stdout: `reloaded: process ${now} `, stderr: '' });
