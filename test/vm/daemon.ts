@@ -6,6 +6,7 @@ import { eventually } from './eventually.js';
 import { parseIdlePageStats } from './idle-page-stats.js';
 import { killAtExit } from './left-behind.js';
 import type { Memcg } from './memcg.js';
+import { mountsAt } from './mounts.js';
 import { cat, echo, sh } from './shell.js';
 
 export interface DaemonOptions {
@@ -195,8 +196,6 @@ export class Daemon {
   }
 
   isMounted(): boolean {
-    return readFileSync('/proc/self/mountinfo', 'utf8')
-      .split('\n')
-      .some((line) => line.split(' ')[4] === this.mountPoint);
+    return mountsAt(this.mountPoint).length > 0;
   }
 }
