@@ -204,15 +204,17 @@ export class Aging {
     await this.#resting.begin(due.filter(mayRest).map(({ path }) => path));
     const awake: Aged[] = [];
     for (const aged of due) if (!signal.aborted && !(await this.#rests(aged))) awake.push(aged);
-    if (awake.length === 0 || signal.aborted) return;
+    // Runs may have begun while the kernel was asked.
+    const free = awake.filter(({ path }) => !this.surroundings.isBusy(path));
+    if (free.length === 0 || signal.aborted) return;
     const startMs = this.clock.nowMs();
-    const targets = awake.map((aged): AgingTarget => {
+    const targets = free.map((aged): AgingTarget => {
       const { id, path, node, youngestSeq } = aged;
       return { id, path, node, maxSeq: youngestSeq };
     });
     const refusals = await this.kernel.lruGen.age(targets);
     const refused = new Set(refusals.map(({ target }) => target));
-    awake.forEach((aged, index) => {
+    free.forEach((aged, index) => {
       aged.bornMs = startMs;
       const target = targets[index];
       if (target && !refused.has(target)) aged.youngestSeq++;

@@ -29,8 +29,8 @@ export class AnonReach {
 
   /**
    * Huge pages that were written to swap (7.2), or that no swap was found for at once, stand among the youngest generations afterwards, out of
-   * reach. Where that is a good part of a vein, one more aging and grace bring them back into reach, apart from what is in use. Answers
-   * the veins that have them within reach now.
+   * reach. Where that is a good part of a vein, one more aging and grace bring them back into reach, apart from what is in use: the aging leaves that
+   * in the youngest but one. Answers the veins that have them within reach now.
    */
   async returned(run: Run, veins: readonly Vein[]): Promise<readonly Vein[]> {
     const { memcg } = run.request;

@@ -17,8 +17,10 @@ export interface Vein {
   careful: boolean;
   /** Anonymous memory up to this generation goes to a swap device, past zswap; -1 where the kernel puts all of it. */
   readonly deviceSeq: bigint;
-  /** The generations of the node when the vein was opened. */
-  readonly opened: readonly Generation[];
+  /** The newest generation that holds only what is proven, or was proven and put there by the kernel since. */
+  provenSeq: bigint;
+  /** The generations of the node when the vein was opened, or at the last aging of the run since. */
+  opened: readonly Generation[];
 }
 
 /** A vein at its oldest generation. */
@@ -32,6 +34,7 @@ export function openVein(cold: ColdPages, listed: LruGenMemcg, deviceIdleMs = In
     alongLeftPages: fewPages,
     careful: false,
     deviceSeq: cold.type === 'anon' ? (newestProvenSeq(opened, deviceIdleMs) ?? -1n) : -1n,
+    provenSeq: cold.newestSeq,
     opened,
   };
   openOldest(vein, listed);
@@ -73,7 +76,7 @@ export function youngerPages(vein: Vein, listed: LruGenMemcg): number {
   return pagesUpTo(generations, vein.cold.newestSeq, field) - pagesUpTo(generations, vein.seq, field);
 }
 
-/** Pages of the vein's type that came among the generations after the newest proven since the vein was opened. */
+/** Pages of the vein's type that came among the generations after the newest proven since then. */
 export function returnedPages(vein: Vein, listed: LruGenMemcg): number {
   return unprovenPages(vein, generationsOf(listed, vein.cold.node)) - unprovenPages(vein, vein.opened);
 }
@@ -81,22 +84,29 @@ export function returnedPages(vein: Vein, listed: LruGenMemcg): number {
 /**
  * Turns a vein to proven pages that the kernel has put among the younger ones instead of freeing them, where they can be told apart: up to
  * the youngest generation that can be evicted now there was nothing unproven when the vein was opened, or there is no more now than the
- * `writtenPages` that have come to be swap cache since. Answers whether they can.
+ * `writtenPages` that have come to be swap cache since. Answers whether they can. They cannot after any other aging than the run's own: the
+ * kernel's put there what was used meanwhile.
  */
 export function openReturned(vein: Vein, listed: LruGenMemcg, writtenPages: number): boolean {
   const generations = generationsOf(listed, vein.cold.node);
   const newest = generations.at(-3);
-  if (!newest) return false;
+  const agings = youngestSeq(generations) - youngestSeq(vein.opened);
+  if (!newest || agings !== 1n) return false;
   const heldPages = pagesUpTo(generations, newest.seq, pagesField(vein.cold.type));
   const unprovenBefore = unprovenPages(vein, vein.opened, newest.seq);
   if (heldPages < fewPages || (unprovenBefore >= fewPages && heldPages > writtenPages + fewPages)) return false;
-  vein.seq = newest.seq;
+  vein.seq = vein.provenSeq = newest.seq;
+  vein.opened = generations;
   vein.alongLeftPages = fewPages;
   return true;
 }
 
 /** Pages of the vein's type in generations after the newest proven, up to `seq` or all. */
-function unprovenPages(vein: Vein, generations: readonly Generation[], seq = generations.at(-1)?.seq ?? -1n): number {
+function unprovenPages(vein: Vein, generations: readonly Generation[], seq = youngestSeq(generations)): number {
   const field = pagesField(vein.cold.type);
-  return pagesUpTo(generations, seq, field) - pagesUpTo(generations, vein.cold.newestSeq, field);
+  return pagesUpTo(generations, seq, field) - pagesUpTo(generations, vein.provenSeq, field);
+}
+
+function youngestSeq(generations: readonly Generation[]): bigint {
+  return generations.at(-1)?.seq ?? -1n;
 }

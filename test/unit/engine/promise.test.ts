@@ -8,7 +8,20 @@ type Step =
   | { readonly kind: 'wait'; readonly ms: number }
   | { readonly kind: 'touch'; readonly set: number }
   | { readonly kind: 'kernel ages' }
-  | { readonly kind: 'reclaim'; readonly agePeriods: number; readonly limitPages: number; readonly all: boolean };
+  | {
+      readonly kind: 'reclaim';
+      readonly agePeriods: number;
+      readonly limitPages: number;
+      readonly all: boolean;
+      readonly meanwhile?: Meanwhile;
+    };
+
+/** What happens before the nth eviction command of a run: a set is used, and the kernel ages the memcg or does not. */
+interface Meanwhile {
+  readonly nth: number;
+  readonly set: number;
+  readonly kernelAges: boolean;
+}
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(3 * periodMs) }) },
@@ -21,6 +34,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       agePeriods: fc.constantFrom(1, 2, 3, 5, 9),
       limitPages: fc.oneof(fc.nat(3000), fc.constant(Infinity)),
       all: fc.boolean(),
+      meanwhile: fc.record({ nth: fc.nat(40), set: fc.nat(3), kernelAges: fc.boolean() }),
     }),
   },
 );
@@ -45,7 +59,24 @@ async function run(release: string, steps: readonly Step[]): Promise<number> {
   machine.hooks.beforeAging = () => {
     agedMs = clock.nowMs();
   };
-  machine.hooks.beforeEviction = () => {
+  const use = (index: number): void => {
+    const set = sets[index];
+    if (!set) return;
+    machine.touch(set);
+    usedMs.set(set, clock.nowMs());
+  };
+  const kernelAges = async (): Promise<void> => {
+    const listed = await machine.kernel.lruGen.readOne('/test');
+    const maxSeq = listed?.nodes[0]?.generations.at(-1)?.seq ?? 0n;
+    await machine.kernel.lruGen.age([{ id: listed?.id ?? '', path: '/test', node: 0, maxSeq }]);
+  };
+  let meanwhile: Meanwhile | undefined;
+  let commands = 0;
+  machine.hooks.beforeEviction = async () => {
+    if (meanwhile && commands++ === meanwhile.nth && agedMs !== clock.nowMs()) {
+      use(meanwhile.set);
+      if (meanwhile.kernelAges) await kernelAges();
+    }
     before = away();
   };
   machine.hooks.afterEviction = () => {
@@ -64,24 +95,21 @@ async function run(release: string, steps: readonly Step[]): Promise<number> {
         await clock.advance(todo.ms);
         break;
       case 'touch': {
-        const set = sets[todo.set];
-        if (!set) break;
         // In the model a use at the very moment of an aging comes before it.
         while (agedMs === clock.nowMs()) await clock.advance(1);
-        machine.touch(set);
-        usedMs.set(set, clock.nowMs());
+        use(todo.set);
         break;
       }
       case 'kernel ages': {
-        const listed = await machine.kernel.lruGen.readOne('/test');
-        const maxSeq = listed?.nodes[0]?.generations.at(-1)?.seq ?? 0n;
-        await machine.kernel.lruGen.age([{ id: listed?.id ?? '', path: '/test', node: 0, maxSeq }]);
+        await kernelAges();
         // A use in the very millisecond of an aging would count as before it.
         await clock.advance(1);
         break;
       }
       case 'reclaim': {
         idleMs = todo.agePeriods * periodMs;
+        meanwhile = todo.meanwhile;
+        commands = 0;
         engine.noteGlobalColdness(todo.agePeriods);
         const memcg = it.at('/test');
         await clock.finish(
@@ -96,6 +124,15 @@ async function run(release: string, steps: readonly Step[]): Promise<number> {
   return evicted;
 }
 
+/** The clock ages the memcg right after a run has looked at it: what was used since stands where the run looks for what came back. */
+const usedAndAgedMeanwhile: readonly Step[] = [
+  { kind: 'wait', ms: 3 * periodMs },
+  { kind: 'reclaim', agePeriods: 5, limitPages: 0, all: false },
+  { kind: 'wait', ms: periodMs },
+  { kind: 'touch', set: 0 },
+  { kind: 'reclaim', agePeriods: 1, limitPages: Infinity, all: false },
+];
+
 void t.test('whatever happens, no page is evicted that was used within threshold x period', async (t) => {
   let evicted = 0;
   await fc.assert(
@@ -106,7 +143,7 @@ void t.test('whatever happens, no page is evicted that was used within threshold
         evicted += await run(release, steps);
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 1000, examples: [['6.12.0', usedAndAgedMeanwhile]] },
   );
   t.ok(evicted > 10_000, `${evicted} pages were evicted in all, so there was something to break`);
 });
