@@ -1,4 +1,5 @@
 import type { CgroupFiles } from '../kernel/cgroup-files.js';
+import { childPath } from '../kernel/lineage.js';
 import type { ControlFile, Directory, TreeNode } from '../files/control-file.js';
 import type { Caller, Passed, PassedDirectory, PassedEntry, PassedFile, Status, StatusChange } from '../passed.js';
 import { systemErrno } from '../errors.js';
@@ -88,10 +89,6 @@ export function lookAt(cgroups: CgroupFiles, path: string): Status | undefined {
 
 export function fileEntries(names: readonly string[]): PassedEntry[] {
   return names.map((name) => ({ name, isDirectory: false }));
-}
-
-export function childPath(path: string, name: string): string {
-  return path === '/' ? `/${name}` : `${path}/${name}`;
 }
 
 const goneStatus: Status = { inode: 0, isDirectory: true, mode: 0o555, uid: 0, gid: 0, links: 2, modifiedMs: 0 };

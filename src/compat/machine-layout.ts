@@ -1,5 +1,6 @@
 import type { CgroupFiles } from '../kernel/cgroup-files.js';
-import { childPath, type MachineFiles, passedOn } from './beside.js';
+import { childPath } from '../kernel/lineage.js';
+import { type MachineFiles, passedOn } from './beside.js';
 
 /** The hierarchy as the machine has it: every file of it passed through. */
 export function machineLayout(cgroups: CgroupFiles): MachineFiles {

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { systemErrno } from '../errors.js';
 import type { CgroupFiles } from '../kernel/cgroup-files.js';
 import type { Caller } from '../passed.js';
-import { childPath } from './beside.js';
+import { childPath } from '../kernel/lineage.js';
 import { limitBytes, unlimitedBytes } from './v1-limit.js';
 import type { V2Memory } from './v1-memory-stat.js';
 

@@ -1,8 +1,8 @@
 import { ColdpgsError, systemErrno } from '../errors.js';
 import type { CgroupFiles } from '../kernel/cgroup-files.js';
-import { parentOf } from '../kernel/lineage.js';
+import { childPath, parentOf } from '../kernel/lineage.js';
 import type { Caller, OpenPassed, PassedFile, Status } from '../passed.js';
-import { childPath, fileEntries, lookAt, type MachineFiles, passedOn } from './beside.js';
+import { fileEntries, lookAt, type MachineFiles, passedOn } from './beside.js';
 import { sameInV2, type V1File, v1Files } from './v1-files.js';
 import { V1Group } from './v1-group.js';
 

@@ -1,9 +1,9 @@
 /** Files of the kernel as text of one character a byte. Errors are Node's own, with their errno in `code`. */
 import { closeSync, constants, openSync, read, readFileSync, readSync, write, writeSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { systemErrno } from '../../errors.js';
+import { Slice } from './slice.js';
 
 /** seq_file hands out about a page at a time whatever is asked; this leaves room for those that give more. */
 const PIECE_BYTES = 64 * 1024;
@@ -90,14 +90,12 @@ export async function* readQuickPieces(file: string): AsyncGenerator<string, voi
   const descriptor = openSync(pathBytes(file), constants.O_RDONLY);
   try {
     const buffer = Buffer.allocUnsafe(PIECE_BYTES);
-    let sliceStartMs = performance.now();
+    const slice = new Slice(SLICE_MS);
     for (;;) {
       const bytesRead = readSync(descriptor, buffer);
       if (bytesRead === 0) return;
       yield buffer.toString('latin1', 0, bytesRead);
-      if (performance.now() - sliceStartMs < SLICE_MS) continue;
-      await nextTurn();
-      sliceStartMs = performance.now();
+      if (slice.isOver) await slice.next();
     }
   } finally {
     closeSync(descriptor);

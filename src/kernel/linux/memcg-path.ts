@@ -20,14 +20,3 @@ export function directoryOf(hierarchy: MemoryHierarchy, path: string): string {
   if (!isMemcgPath(path)) throw memcgGone(path);
   return path === '/' ? hierarchy.mountPoint : hierarchy.mountPoint + path;
 }
-
-/** The path of a child. */
-export function childPath(path: string, name: string): string {
-  return path === '/' ? `/${name}` : `${path}/${name}`;
-}
-
-/** A memcg and its ancestors up to the root. */
-export function lineage(path: string): string[] {
-  const names = path.split('/').filter((name) => name !== '');
-  return Array.from({ length: names.length + 1 }, (_, index) => `/${names.slice(0, names.length - index).join('/')}`);
-}

@@ -1,14 +1,15 @@
 import { type BigIntStats, existsSync, readdirSync, statSync } from 'node:fs';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { systemErrno } from '../../errors.js';
 import { parseCpuUsage } from '../cpu-stat.js';
 import type { Memcg, MemcgInterface } from '../kernel.js';
+import { childPath } from '../lineage.js';
 import { parseMemoryCgroup } from '../proc-cgroup.js';
 import { pathBytes, readText, readTextSync } from './kernel-file.js';
-import { childPath, directoryOf, isMemcgPath } from './memcg-path.js';
+import { directoryOf, isMemcgPath } from './memcg-path.js';
 import { pathInMount, type MemoryHierarchy } from './memory-hierarchy.js';
 import { cgroupFile, cgroupFileV2 } from './paths.js';
 import { isGone, kernelRefused, memcgGone } from './refusal.js';
+import { Slice } from './slice.js';
 
 /** The longest that a walk over all memcgs keeps other work waiting. */
 const SLICE_MS = 4;
@@ -45,16 +46,14 @@ export class LinuxMemcgs implements MemcgInterface {
   async list(): Promise<Memcg[]> {
     const memcgs: Memcg[] = [];
     const paths = ['/'];
-    let sliceStartMs = performance.now();
+    const slice = new Slice(SLICE_MS);
     // Children are added to `paths` behind their parent while it is walked.
     for (const path of paths) {
       const directory = this.#stat(path);
       if (directory === undefined) continue;
       memcgs.push({ path, inode: directory.ino });
       if (mayHaveChildren(directory)) for (const name of this.childNames(path)) paths.push(childPath(path, name));
-      if (performance.now() - sliceStartMs < SLICE_MS) continue;
-      await nextTurn();
-      sliceStartMs = performance.now();
+      if (slice.isOver) await slice.next();
     }
     return memcgs;
   }

@@ -3,7 +3,7 @@ import { parseMachineSwap, type MachineSwap } from '../meminfo.js';
 import { parseMemoryStatV1, parseMemoryStatV2, parseTotalSwapV1, type MemoryStat } from '../memory-stat.js';
 import { readText } from './kernel-file.js';
 import type { MemcgFiles } from './memcg-files.js';
-import { lineage } from './memcg-path.js';
+import { lineageOf } from '../lineage.js';
 import { cgroupFile, cgroupFileV1, cgroupFileV2, type KernelPaths } from './paths.js';
 import { memcgGone } from './refusal.js';
 
@@ -94,7 +94,7 @@ async function statText(files: MemcgFiles, path: string): Promise<string> {
 
 /** The least of limit minus usage on the way to the root, at least 0; Infinity where nothing is limited. */
 async function roomUpTo(files: MemcgFiles, path: string, limitFile: string, usageFile: string): Promise<number> {
-  const rooms = lineage(path).map(async (ancestor) => {
+  const rooms = lineageOf(path).map(async (ancestor) => {
     const limit = await files.text(ancestor, limitFile);
     if (limit === undefined || !isLimit(limit)) return Infinity;
     return bytesIn(limit) - bytesIn((await files.text(ancestor, usageFile)) ?? '0');

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { isBelow, parentOf, sameLineage } from '../../../src/kernel/lineage.js';
+import { childPath, isBelow, lineageOf, parentOf, sameLineage } from '../../../src/kernel/lineage.js';
 
 void t.test('one lineage: a memcg, its ancestors and its descendants', async (t) => {
   t.ok(isBelow('/a/b', '/a'));
@@ -13,6 +13,10 @@ void t.test('one lineage: a memcg, its ancestors and its descendants', async (t)
   t.notOk(sameLineage('/a/b', '/a/c'));
 });
 
-void t.test('the parent of a memcg', async (t) => {
+void t.test('up and down from a memcg', async (t) => {
   t.same(['/a/b', '/a', '/'].map(parentOf), ['/a', '/', '/']);
+  t.same(lineageOf('/a/b'), ['/a/b', '/a', '/']);
+  t.same(lineageOf('/'), ['/']);
+  t.equal(childPath('/a', 'b'), '/a/b');
+  t.equal(childPath('/', 'a'), '/a');
 });
