@@ -7,6 +7,7 @@ import { DamonTracker } from './damon-tracker.js';
 import { IdlePageTracker } from './idle-page-tracker.js';
 import { MglruTracker } from './mglru-tracker.js';
 import { KernelFlagsWitness } from './read-witness.js';
+import { WatchedTracker } from './watched-tracker.js';
 
 /** Share of the budget for watching that the witness of reads may have. */
 const witnessShare = 0.4;
@@ -24,12 +25,21 @@ export function createTracker(name: TrackerName, surroundings: TrackerSurroundin
 }
 
 const makers: Readonly<Record<TrackerName, (surroundings: TrackerSurroundings) => Tracker>> = {
-  mglru: ({ kernel, clock, capabilities, log, cpuPercent, periodMs }) => {
-    const { pageFrames } = kernel;
-    const witness = new KernelFlagsWitness({ pageFrames, clock, periodMs, cpuPercent: cpuPercent * witnessShare });
+  mglru: (surroundings) => {
+    const { kernel, clock, capabilities, log, cpuPercent, periodMs } = surroundings;
+    const witness = witnessOf(surroundings);
     const mapped = new MappedWitness({ kernel, clock, periodMs, cpuPercent: cpuPercent * mappedShare });
     return new MglruTracker(periodMs, witness, log, promotesAtSecondSight(capabilities) ? mapped : undefined);
   },
-  'idle-page': (surroundings) => new IdlePageTracker(surroundings),
-  damon: (surroundings) => new DamonTracker(surroundings),
+  'idle-page': (surroundings) => watched(new IdlePageTracker(surroundings), surroundings),
+  damon: (surroundings) => watched(new DamonTracker(surroundings), surroundings),
 };
+
+function watched(tracker: Tracker, surroundings: TrackerSurroundings): Tracker {
+  return new WatchedTracker(tracker, witnessOf(surroundings), surroundings.log);
+}
+
+function witnessOf({ kernel, clock, cpuPercent, periodMs }: TrackerSurroundings): KernelFlagsWitness {
+  const { pageFrames } = kernel;
+  return new KernelFlagsWitness({ pageFrames, clock, periodMs, cpuPercent: cpuPercent * witnessShare });
+}

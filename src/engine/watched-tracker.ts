@@ -1,0 +1,68 @@
+import { ColdpgsError } from '../errors.js';
+import type { Memcg } from '../kernel/kernel.js';
+import type { Log } from '../log.js';
+import type { ReadLosses } from './read-losses.js';
+import type { IdleCohort, ReadWitness, SeenMemcg, Tracker } from './tracker.js';
+
+/**
+ * A tracker with a witness of reads beside it. Runs go by the borders between generations whatever tracker shows ages, and of use through
+ * read(2) those say nothing: the witness watches what a run takes of it.
+ */
+export class WatchedTracker implements Tracker {
+  #seen: readonly SeenMemcg[] = [];
+  #watches = false;
+
+  constructor(
+    private readonly tracker: Tracker,
+    private readonly witness: ReadWitness,
+    private readonly log: Log,
+  ) {}
+
+  get name(): Tracker['name'] {
+    return this.tracker.name;
+  }
+
+  get readWitness(): string | undefined {
+    return this.tracker.readWitness ?? (this.#watches ? `${this.witness.name} (evictions only)` : undefined);
+  }
+
+  /** Without the witness where the kernel cannot run that. */
+  async start(): Promise<void> {
+    await this.tracker.start();
+    try {
+      await this.witness.start();
+      this.#watches = true;
+    } catch (failure) {
+      if (!(failure instanceof ColdpgsError && failure.code === 'TRACKER_UNAVAILABLE')) throw failure;
+      this.log.warn({}, failure.message);
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.tracker.stop(), this.witness.stop()]);
+  }
+
+  async beforeAgings(atMs: number, signal: AbortSignal): Promise<void> {
+    if (this.#watches) await this.witness.observe(this.#seen, atMs, signal);
+    await this.tracker.beforeAgings?.(atMs, signal);
+  }
+
+  async observe(seen: readonly SeenMemcg[], atMs: number, signal: AbortSignal): Promise<void> {
+    this.#seen = seen;
+    await this.tracker.observe(seen, atMs, signal);
+  }
+
+  cohorts(memcg: Memcg): readonly IdleCohort[] {
+    return this.tracker.cohorts(memcg);
+  }
+
+  async watchReads(memcg: Memcg, idleMs: number): Promise<ReadLosses | undefined> {
+    return this.#watches ? this.witness.watchReads(memcg, idleMs) : undefined;
+  }
+
+  forget(): void {
+    this.#seen = [];
+    this.tracker.forget();
+    this.witness.forget();
+  }
+}
