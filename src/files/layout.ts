@@ -1,6 +1,5 @@
 import { ColdpgsError } from '../errors.js';
 import type { Engine, Memcg } from '../engine/engine.js';
-import { childPath } from '../kernel/lineage.js';
 import { globalFiles, type GlobalFile } from './coldpgs.js';
 import type { ControlFile, Directory, TreeNode, WriteContext } from './control-file.js';
 import type { Dialect } from './dialect.js';
@@ -111,7 +110,7 @@ function memcgDirectory(path: string, files: readonly MemcgFile[], surroundings:
       const file = files.find((one) => one.name === name);
       const owner = file && engine.memcgAt(path);
       if (file) return owner && boundMemcg(file, owner, surroundings);
-      const below = childPath(path, name);
+      const below = path === '/' ? `/${name}` : `${path}/${name}`;
       return engine.memcgAt(below) && memcgDirectory(below, files, surroundings);
     },
   };
