@@ -1,5 +1,5 @@
 /*
- * What a machine takes for a fixed piece of work in C, in us: what the kernel does for a listing of lru_gen, done by a program. A tree of objects is walked, each is
+ * What a machine takes for a fixed piece of work in C, in us: what the kernel does for a listing of lru_gen, done by a program. A list of objects, in no order in memory, is walked, each is
  * taken and put back, and its numbers are added up and formatted as text. The quotient of two machines' figures tells what the kernel time of one of them
  * would be on the other, without what entering a kernel costs on either.
  */

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { systemErrno } from '../errors.js';
 import type { CgroupFiles } from '../kernel/cgroup-files.js';
 import type { Caller } from '../passed.js';
-import { childPath } from '../kernel/lineage.js';
+import { childPath, lineageOf } from '../kernel/lineage.js';
 import { limitBytes, unlimitedBytes } from './v1-limit.js';
 import type { V2Memory } from './v1-memory-stat.js';
 
@@ -84,10 +84,7 @@ export class V1Group {
 
   /** This group and those above it, the root last. */
   lineage(): V1Group[] {
-    const names = this.path.split('/').filter((name) => name !== '');
-    return Array.from({ length: names.length + 1 }, (_, up) =>
-      this.#at(`/${names.slice(0, names.length - up).join('/')}`),
-    );
+    return lineageOf(this.path).map((path) => this.#at(path));
   }
 
   /** Whether its children have the memory controller. */

@@ -51,8 +51,10 @@ export function v1Layout(cgroups: CgroupFiles, pageBytes: number): MachineFiles 
     cgroups,
     shown: (path, real) => [
       ...real.filter(({ isDirectory }) => isDirectory),
-      ...fileEntries(Object.keys(sameInV2)),
-      ...fileEntries(v1Files.filter((file) => statusOf(cgroups, path, file) !== undefined).map(({ name }) => name)),
+      ...fileEntries([
+        ...Object.keys(sameInV2),
+        ...v1Files.filter((file) => statusOf(cgroups, path, file) !== undefined).map(({ name }) => name),
+      ]),
     ],
     file: (directory, name) => same(directory, name) ?? translated(directory, name),
     async make(path, mode, caller) {

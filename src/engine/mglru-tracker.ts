@@ -1,4 +1,3 @@
-import { ColdpgsError } from '../errors.js';
 import type { Memcg } from '../kernel/kernel.js';
 import { type Generation, hasPages, type LruGenMemcg } from '../kernel/lru-gen.js';
 import { beginHistory, type CohortHistory, continueHistory, continues, pagesOf, withUsed } from './cohort-history.js';
@@ -8,7 +7,7 @@ import type { MappedWitness } from './mapped-witness.js';
 import type { ReadLosses } from './read-losses.js';
 import { withReads } from './read-page-cache.js';
 import { inSlices } from './slices.js';
-import type { IdleCohort, ReadWitness, SeenMemcg, Tracker } from './tracker.js';
+import { type IdleCohort, type ReadWitness, type SeenMemcg, startedWhereItCan, type Tracker } from './tracker.js';
 
 /** One node of a memcg as the tracker knows it. */
 export interface NodeHistory {
@@ -56,13 +55,7 @@ export class MglruTracker implements Tracker {
 
   /** Without its witness where the kernel cannot run that: use through read(2) then shows in what probes teach. */
   async start(): Promise<void> {
-    try {
-      await this.witness?.start();
-      this.#witness = this.witness;
-    } catch (failure) {
-      if (!(failure instanceof ColdpgsError && failure.code === 'TRACKER_UNAVAILABLE')) throw failure;
-      this.log.warn({}, failure.message);
-    }
+    this.#witness = await startedWhereItCan(this.witness, this.log);
   }
 
   async stop(): Promise<void> {

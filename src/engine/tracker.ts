@@ -1,5 +1,7 @@
+import { ColdpgsError } from '../errors.js';
 import type { Memcg } from '../kernel/kernel.js';
 import type { LruGenMemcg } from '../kernel/lru-gen.js';
+import type { Log } from '../log.js';
 import type { PageType } from './eviction.js';
 import type { ReadLosses } from './read-losses.js';
 
@@ -83,4 +85,16 @@ export interface ReadWitness {
   watchReads(memcg: Memcg, idleMs: number): Promise<ReadLosses | undefined>;
   /** Forgets all ages: nothing was seen for a while. */
   forget(): void;
+}
+
+/** The witness, started; undefined, with a line in the log, where this kernel cannot run it. */
+export async function startedWhereItCan(witness: ReadWitness | undefined, log: Log): Promise<ReadWitness | undefined> {
+  try {
+    await witness?.start();
+    return witness;
+  } catch (failure) {
+    if (!(failure instanceof ColdpgsError && failure.code === 'TRACKER_UNAVAILABLE')) throw failure;
+    log.warn({}, failure.message);
+    return undefined;
+  }
 }

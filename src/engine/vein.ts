@@ -76,7 +76,7 @@ export function youngerPages(vein: Vein, listed: LruGenMemcg): number {
   return pagesUpTo(generations, vein.cold.newestSeq, field) - pagesUpTo(generations, vein.seq, field);
 }
 
-/** Pages of the vein's type that came among the generations after the newest proven since then. */
+/** Pages of the vein's type that came among the generations after the newest proven since those of `opened` were listed. */
 export function returnedPages(vein: Vein, listed: LruGenMemcg): number {
   return unprovenPages(vein, generationsOf(listed, vein.cold.node)) - unprovenPages(vein, vein.opened);
 }

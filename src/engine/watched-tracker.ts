@@ -1,8 +1,7 @@
-import { ColdpgsError } from '../errors.js';
 import type { Memcg } from '../kernel/kernel.js';
 import type { Log } from '../log.js';
 import type { ReadLosses } from './read-losses.js';
-import type { IdleCohort, ReadWitness, SeenMemcg, Tracker } from './tracker.js';
+import { type IdleCohort, type ReadWitness, type SeenMemcg, startedWhereItCan, type Tracker } from './tracker.js';
 
 /**
  * A tracker with a witness of reads beside it. Runs go by the borders between generations whatever tracker shows ages, and of use through
@@ -10,7 +9,7 @@ import type { IdleCohort, ReadWitness, SeenMemcg, Tracker } from './tracker.js';
  */
 export class WatchedTracker implements Tracker {
   #seen: readonly SeenMemcg[] = [];
-  #watches = false;
+  #witness: ReadWitness | undefined;
 
   constructor(
     private readonly tracker: Tracker,
@@ -23,27 +22,21 @@ export class WatchedTracker implements Tracker {
   }
 
   get readWitness(): string | undefined {
-    return this.tracker.readWitness ?? (this.#watches ? `${this.witness.name} (evictions only)` : undefined);
+    return this.tracker.readWitness ?? (this.#witness && `${this.#witness.name} (evictions only)`);
   }
 
   /** Without the witness where the kernel cannot run that. */
   async start(): Promise<void> {
     await this.tracker.start();
-    try {
-      await this.witness.start();
-      this.#watches = true;
-    } catch (failure) {
-      if (!(failure instanceof ColdpgsError && failure.code === 'TRACKER_UNAVAILABLE')) throw failure;
-      this.log.warn({}, failure.message);
-    }
+    this.#witness = await startedWhereItCan(this.witness, this.log);
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.tracker.stop(), this.witness.stop()]);
+    await Promise.all([this.tracker.stop(), this.#witness?.stop()]);
   }
 
   async beforeAgings(atMs: number, signal: AbortSignal): Promise<void> {
-    if (this.#watches) await this.witness.observe(this.#seen, atMs, signal);
+    await this.#witness?.observe(this.#seen, atMs, signal);
     await this.tracker.beforeAgings?.(atMs, signal);
   }
 
@@ -57,12 +50,12 @@ export class WatchedTracker implements Tracker {
   }
 
   async watchReads(memcg: Memcg, idleMs: number): Promise<ReadLosses | undefined> {
-    return this.#watches ? this.witness.watchReads(memcg, idleMs) : undefined;
+    return this.#witness?.watchReads(memcg, idleMs);
   }
 
   forget(): void {
     this.#seen = [];
     this.tracker.forget();
-    this.witness.forget();
+    this.#witness?.forget();
   }
 }

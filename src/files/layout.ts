@@ -110,8 +110,8 @@ function memcgDirectory(path: string, files: readonly MemcgFile[], surroundings:
       const file = files.find((one) => one.name === name);
       const owner = file && engine.memcgAt(path);
       if (file) return owner && boundMemcg(file, owner, surroundings);
-      const below = path === '/' ? `/${name}` : `${path}/${name}`;
-      return engine.memcgAt(below) && memcgDirectory(below, files, surroundings);
+      const childPath = path === '/' ? `/${name}` : `${path}/${name}`;
+      return engine.memcgAt(childPath) && memcgDirectory(childPath, files, surroundings);
     },
   };
 }

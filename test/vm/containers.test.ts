@@ -6,11 +6,10 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Daemon } from './daemon.js';
 import { eventually } from './eventually.js';
+import { mib } from './limits.js';
 import { Memcg, pageBytes } from './memcg.js';
 import { cat, says } from './shell.js';
 import { Workload } from './workload.js';
-
-const mib = 2 ** 20;
 
 /** A container of runc with this machine's programs, in cgroup and pid namespaces of its own, and without a capability. */
 class Container {
