@@ -43,7 +43,7 @@ export class LinuxLruGen implements LruGenInterface {
       readMs.push(performance.now());
     }
     const endMs = performance.now();
-    listed.forEach((memcg, index) => growOlder(memcg, endMs - (readMs[index] ?? endMs)));
+    listed.forEach((memcg, index) => growOlder(memcg, Math.floor(endMs - (readMs[index] ?? endMs))));
     return withDeadNamesakesOffline(listed);
   }
 
