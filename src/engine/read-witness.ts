@@ -4,7 +4,17 @@ import type { Memcg, PageFrameInterface } from '../kernel/kernel.js';
 import type { LruGenMemcg } from '../kernel/lru-gen.js';
 import { frameFlag, PageFrames } from '../kernel/page-frames.js';
 import { earlyAgings } from './coldness.js';
-import { type FrameSample, frameSample, framesPerBlock, known, pfnAt, resampled, strideFor } from './frame-sample.js';
+import {
+  countLook,
+  type FrameSample,
+  frameSample,
+  framesPerBlock,
+  isSettled,
+  known,
+  pfnAt,
+  resampled,
+  strideFor,
+} from './frame-sample.js';
 import { Looks, oldestAge } from './looks.js';
 import { ReadLosses, type WatchedFrame } from './read-losses.js';
 import { type ReadBits, readBits } from './read-bits.js';
@@ -90,6 +100,7 @@ export class KernelFlagsWitness implements ReadWitness {
     const { latestMs } = this.#looks;
     if (latestMs !== undefined && atMs - latestMs < this.surroundings.periodMs() * shortestPause) return;
     this.#looks.add(atMs);
+    countLook(this.#sample);
     const listed = new Map(seen.map((one) => [Number(one.memcg.inode), one.listed]));
     const bits = new Map<number, ReadBits>();
     for (const [inode, now] of listed)
@@ -125,7 +136,7 @@ export class KernelFlagsWitness implements ReadWitness {
     let mappedFrames = 0;
     const sample = this.#sample;
     for (let index = 0; index < sample.known.length; index++) {
-      if (sample.owner[index] !== inode >>> 0) continue;
+      if (sample.owner[index] !== inode >>> 0 || !isSettled(sample, Math.floor(index / framesPerBlock))) continue;
       if (sample.known[index] === known.mapped) mappedFrames++;
       else if ((sample.known[index]! & known.there) !== 0)
         sampled.push({ pfn: pfnAt(sample, index), young: this.#isYoung(index, idleMs) });
@@ -197,20 +208,25 @@ export class KernelFlagsWitness implements ReadWitness {
     }
     // Of a memcg that was made since the listing: its turn comes with the next look.
     if (meaning === undefined) return;
-    let tally = tallies.get(owner);
-    if (!tally) tallies.set(owner, (tally = new ReadTally()));
+    const tally = isSettled(sample, Math.floor(index / framesPerBlock)) ? tallyOf(tallies, owner) : undefined;
     if ((flags & (frameFlag.mapped | frameFlag.unevictable)) !== 0) {
       const isMapped = (flags & frameFlag.mapped) !== 0;
       sample.known[index] = isMapped ? known.mapped : 0;
       sample.owner[index] = owner >>> 0;
-      if (isMapped) tally.addMapped();
-      else tally.addOther();
+      if (isMapped) tally?.addMapped();
+      else tally?.addOther();
       return;
     }
     follow(sample, index, owner >>> 0, flags, meaning);
-    if ((sample.known[index]! & known.readAgain) === 0) tally.addOther();
-    else tally.addRead(sample.readAge[index]!, sample.arrivalAge[index]!);
+    if ((sample.known[index]! & known.readAgain) === 0) tally?.addOther();
+    else tally?.addRead(sample.readAge[index]!, sample.arrivalAge[index]!);
   }
+}
+
+function tallyOf(tallies: Map<number, ReadTally>, owner: number): ReadTally {
+  const tally = tallies.get(owner) ?? new ReadTally();
+  tallies.set(owner, tally);
+  return tally;
 }
 
 /** Brings what is known of a frame with unmapped page cache up to the present look. */

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { frameSample, framesPerBlock, known, resampled, strideFor } from '../../../src/engine/frame-sample.js';
+import {
+  countLook,
+  frameSample,
+  framesPerBlock,
+  isSettled,
+  known,
+  resampled,
+  settledLooks,
+  strideFor,
+} from '../../../src/engine/frame-sample.js';
 
 void t.test('a sample of stride 1 is all of memory', async (t) => {
   t.strictSame(
@@ -33,4 +42,17 @@ void t.test('another stride keeps what is known of frames that both have, and kn
       });
     }),
   );
+});
+
+void t.test('blocks that join a sample later count in it once as much is known of them as counts', async (t) => {
+  let sample = frameSample(8 * framesPerBlock, 4);
+  const settled = (): boolean[] => [...sample.firstPfns.keys()].map((block) => isSettled(sample, block));
+  countLook(sample);
+  t.strictSame(settled(), [true, true], 'all of the first ones from the first look');
+  sample = resampled(sample, 8 * framesPerBlock, 2);
+  t.strictSame(settled(), [true, false, true, false]);
+  for (let look = 1; look < settledLooks; look++) countLook(sample);
+  t.strictSame(settled(), [true, false, true, false]);
+  countLook(sample);
+  t.strictSame(settled(), [true, true, true, true]);
 });
