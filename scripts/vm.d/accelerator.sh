@@ -1,7 +1,7 @@
 # KVM where it really runs the kernel, else plain emulation. /dev/kvm may exist and still fail, so one short boot
 # decides, once for each boot of this machine.
 
-# choose_accelerator KERNEL-FOLDER INITRD sets $accelerator.
+# choose_accelerator KERNEL-FOLDER INITRD sets $accelerator, and adds to $append what tells the guest of its clock.
 choose_accelerator() {
   local verdict
   verdict=$cache/kvm-$(basename "$1")-$(</proc/sys/kernel/random/boot_id)
@@ -15,7 +15,13 @@ choose_accelerator() {
   else
     # What a real processor does fast and an emulator slowly: string instructions copy byte by byte (read(2) of page cache takes five times as long,
     # zeroing twice), guards of the kernel's access to user memory flush translations, and a fifth level of page tables is one walk more.
-    accelerator=(-accel 'tcg,thread=multi' -cpu 'max,la57=off,erms=off,fsrm=off,fzrm=off,fsrs=off,smap=off,smep=off,umip=off')
+    accelerator=(-cpu 'max,la57=off,erms=off,fsrm=off,fzrm=off,fsrs=off,smap=off,smep=off,umip=off')
+    if [[ $virtual_time ]]; then
+      accelerator+=(-accel 'tcg,thread=single' -icount 'shift=0,sleep=off')
+      append+=(coldpgs.clock=instructions)
+    else
+      accelerator+=(-accel 'tcg,thread=multi')
+    fi
   fi
 }
 

@@ -9,7 +9,7 @@ import { eventually } from './eventually.js';
 import { freeHugeBlocks, startHoles } from './holes.js';
 import { assertAtMost } from './limits.js';
 import { Memcg } from './memcg.js';
-import { cat, echo, sh } from './shell.js';
+import { cat, echo, read, sh } from './shell.js';
 import { Workload } from './workload.js';
 
 const hasPressure = existsSync('/proc/pressure/memory');
@@ -68,7 +68,7 @@ void describe('the autopilot', { skip: hasPressure ? false : 'this kernel was bo
     const figures = new RegExp(`memcg \\d+ ${memcg.path}\\n( node 0 .*)`);
     // How a run ends depends on whether a probe of the last cold pages took some that are in use. It may go on for a while with the cold memory gone.
     const node = await eventually('the run to end', async () => {
-      const line = figures.exec(await cat(`${folder(daemon)}/memcg/status`))?.[1] ?? '';
+      const line = figures.exec(await read(`${folder(daemon)}/memcg/status`))?.[1] ?? '';
       return / (done|in_use)=\d/.test(line) ? line : undefined;
     });
     const figure = (name: string): number => Number(new RegExp(` ${name} (\\d+)`).exec(node)?.[1]);
@@ -119,7 +119,7 @@ void describe('compaction', { skip: hasPressure ? false : 'this kernel was boote
       await eventually(`more than ${before} free huge blocks`, async () => {
         const { status, stderr } = await sh('echo 1 > "$RUN"', { RUN: `${folder(daemon)}/compact/run` });
         assert.equal(status, 0, stderr);
-        const text = await cat(`${folder(daemon)}/compact/status`);
+        const text = await read(`${folder(daemon)}/compact/status`);
         t.diagnostic(`${freeHugeBlocks()} free huge blocks, ${before} before; ${text.replaceAll('\n', '; ')}`);
         assert.match(text, /last_run_reason: fragmented\n/);
         assert.match(text, /last_run_ended: done\n/);

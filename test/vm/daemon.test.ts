@@ -9,7 +9,7 @@ import { makeDataFile, removeDataFile } from './data-file.js';
 import { eventually } from './eventually.js';
 import { assertAtMost, assertNear, mib } from './limits.js';
 import { Memcg } from './memcg.js';
-import { cat, echo, type Ended, says, sh } from './shell.js';
+import { cat, echo, type Ended, read, says, sh } from './shell.js';
 import { swapDevices } from './swap.js';
 import { Workload } from './workload.js';
 
@@ -216,7 +216,7 @@ void describe('writers', () => {
   async function startRun(bytes: number): Promise<{ end: Promise<Ended> }> {
     await echo(1, daemon.memcgFile(memcg, 'threshold'));
     const end = sh('echo "$BYTES" > "$FILE"', { BYTES: String(bytes), FILE: daemon.memcgFile(memcg, 'size') });
-    await eventually('the run to begin', async () => (await cat(daemon.memcgFile(memcg, 'threshold'))) === '0\n');
+    await eventually('the run to begin', async () => (await read(daemon.memcgFile(memcg, 'threshold'))) === '0\n');
     return { end };
   }
 

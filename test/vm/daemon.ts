@@ -7,7 +7,7 @@ import { parseIdlePageStats } from './idle-page-stats.js';
 import { killAtExit } from './left-behind.js';
 import type { Memcg } from './memcg.js';
 import { mountsAt } from './mounts.js';
-import { cat, echo, sh } from './shell.js';
+import { cat, echo, read, sh } from './shell.js';
 
 export interface DaemonOptions {
   /** Length of a scan period, whole seconds. */
@@ -134,7 +134,7 @@ export class Daemon {
   }
 
   async #looksAt(memcg: Memcg): Promise<number> {
-    return parseIdlePageStats(await cat(this.idlePageStatsFile(memcg))).pageScans;
+    return parseIdlePageStats(await read(this.idlePageStatsFile(memcg))).pageScans;
   }
 
   async #looksReach(memcg: Memcg, count: number): Promise<void> {

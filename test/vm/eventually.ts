@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** Between looks: a look costs an emulated machine up to a tenth of a second, in which what it waits for does not go on. */
+const pauseMs = 100;
+
 /** What `look` finds as soon as it finds something. Rejects when that takes longer than the patience, which is generous: the VM may be emulated. */
 export async function eventually<Found>(
   what: string,
   look: () => Found | Promise<Found>,
   patienceMs = 120_000,
 ): Promise<NonNullable<Found>> {
-  for (const endMs = performance.now() + patienceMs; performance.now() < endMs; await sleep(10)) {
+  for (const endMs = performance.now() + patienceMs; performance.now() < endMs; await sleep(pauseMs)) {
     const found = await look();
     if (found !== undefined && found !== null && found !== false) return found;
   }

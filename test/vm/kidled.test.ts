@@ -7,14 +7,14 @@ import { eventually } from './eventually.js';
 import { bytesFrom, type IdlePageStats, parseIdlePageStats } from './idle-page-stats.js';
 import { assertAtLeast, assertAtMost, assertNear, mib } from './limits.js';
 import { Memcg } from './memcg.js';
-import { cat, echo, says } from './shell.js';
+import { cat, echo, read, says } from './shell.js';
 import { Workload } from './workload.js';
 
 const fileRows = ['cfei', 'dfei', 'cfui', 'dfui', 'cfea', 'dfea', 'cfua', 'dfua'];
 const anonRows = ['csei', 'dsei', 'csui', 'dsui', 'csea', 'dsea', 'csua', 'dsua'];
 
 async function statsOf(daemon: Daemon, memcg: Memcg): Promise<IdlePageStats> {
-  return parseIdlePageStats(await cat(daemon.idlePageStatsFile(memcg)));
+  return parseIdlePageStats(await read(daemon.idlePageStatsFile(memcg)));
 }
 
 /** Resolves with the first statistics that `holds` for. */

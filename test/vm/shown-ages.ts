@@ -5,7 +5,7 @@ import { eventually } from './eventually.js';
 import { parseIdlePageStats } from './idle-page-stats.js';
 import { assertAtMost, mib } from './limits.js';
 import { Memcg } from './memcg.js';
-import { cat } from './shell.js';
+import { cat, read } from './shell.js';
 import { Workload } from './workload.js';
 
 export const periodMs = 2000;
@@ -15,7 +15,7 @@ const bounds = [1, 2, 5, 15, 30, 60, 120, 240];
 
 /** MiB of a type by column of the memcg's own histogram. */
 export async function ages(daemon: Daemon, memcg: Memcg, type: 'anon' | 'file' = 'anon'): Promise<number[]> {
-  const { rows } = parseIdlePageStats(await cat(daemon.idlePageStatsFile(memcg)));
+  const { rows } = parseIdlePageStats(await read(daemon.idlePageStatsFile(memcg)));
   const ofType = type === 'anon' ? /^[cd]s[eu][ia]$/ : /^[cd]f[eu][ia]$/;
   const wanted = [...rows].filter(([row]) => ofType.test(row));
   return bounds.map((_, column) => wanted.reduce((sum, [, cells]) => sum + (cells[column] ?? NaN) / mib, 0));
