@@ -11,7 +11,12 @@ trap '' INT TERM HUP
 cat > /dev/null
 mv "$1" "$1.settled" 2> /dev/null || exit 0
 while IFS='\t' read -r value file; do
-  [ -e "$file" ] && printf '%s\\n' "$value" > "$file"
+  # Some files of the kernel refuse whoever meets another reader.
+  for attempt in 1 2 3 4 5 6 7 8 9 10; do
+    [ -e "$file" ] || break
+    printf '%s\\n' "$value" > "$file" && break
+    sleep 0.1
+  done
 done < "$1.settled"
 rm -f "$1.settled"
 `;

@@ -10,6 +10,7 @@ import {
 import { parseSystemRam } from '../iomem.js';
 import type { DamonInterface } from '../kernel.js';
 import { isAtLeast, type KernelRelease } from '../kernel-release.js';
+import { onceNotBusy } from './busy.js';
 import { readText, readTextIfThere, readTextSync, writeText, writeTextSync } from './kernel-file.js';
 import type { KernelPaths } from './paths.js';
 import { kernelRefused } from './refusal.js';
@@ -33,7 +34,7 @@ export class LinuxDamon implements DamonInterface {
   }
 
   async obstacle(): Promise<string | undefined> {
-    const kdamonds = await readTextIfThere(this.countFile);
+    const kdamonds = await onceNotBusy(() => readTextIfThere(this.countFile));
     if (kdamonds === undefined) return `this kernel has no ${this.paths.damonAdmin} (CONFIG_DAMON_SYSFS)`;
     if (!isAtLeast(this.release, 6, 14))
       return `kernel ${this.release.text} does not count what a filter lets pass (sz_ops_filter_passed, Linux 6.14 or later)`;
@@ -76,7 +77,7 @@ export class LinuxDamon implements DamonInterface {
   /** The kdamond answers at its next sample. */
   async #command(command: string): Promise<void> {
     try {
-      await writeText(this.stateFile, command);
+      await onceNotBusy(() => writeText(this.stateFile, command));
     } catch (refusal) {
       throw kernelRefused(`DAMON refused ${command}.`, refusal);
     }
@@ -86,7 +87,7 @@ export class LinuxDamon implements DamonInterface {
     for (const [index, { file, value }] of writes.entries()) {
       if (index % WRITES_AT_A_TIME === WRITES_AT_A_TIME - 1) await othersGoOn();
       try {
-        writeTextSync(`${this.#kdamond}/${file}`, value);
+        await onceNotBusy(() => writeTextSync(`${this.#kdamond}/${file}`, value));
       } catch (refusal) {
         throw kernelRefused(`Cannot write ${value} to ${this.#kdamond}/${file}.`, refusal);
       }

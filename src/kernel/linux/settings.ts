@@ -1,4 +1,5 @@
 import type { SettingInterface } from '../kernel.js';
+import { onceNotBusySync } from './busy.js';
 import { readTextSync, writeTextSync } from './kernel-file.js';
 import type { MemcgFiles } from './memcg-files.js';
 import { isGone, kernelRefused } from './refusal.js';
@@ -13,7 +14,7 @@ export class LinuxSettings implements SettingInterface {
 
   read(file: string): string | undefined {
     try {
-      return readTextSync(file).replace(/\n$/, '');
+      return onceNotBusySync(() => readTextSync(file)).replace(/\n$/, '');
     } catch (error) {
       if (isGone(error)) return undefined;
       throw kernelRefused(`Cannot read ${file}.`, error);
@@ -22,7 +23,7 @@ export class LinuxSettings implements SettingInterface {
 
   write(file: string, value: string): void {
     try {
-      writeTextSync(file, value);
+      onceNotBusySync(() => writeTextSync(file, value));
     } catch (error) {
       throw kernelRefused(`Cannot write ${value} to ${file}.`, error);
     }
