@@ -1,8 +1,8 @@
 // npm test [-- [--jobs N] FILE.test.ts...]: compiles the checkout to build/tests, builds the programs beside it as users have them, and runs test
-// files there, N at a time, each in a process of its own; all that need no VM if none is named. Prints TAP. Compiled once: a loader that compiles
-// in every process takes longer than most tests do.
+// files there, N processes at a time; all that need no VM if none is named. Prints TAP. Compiled once: a loader that compiles in every process takes longer
+// than most tests do. So does starting one: those unit tests of a room that take no time run in one process.
 import { spawnSync } from 'node:child_process';
-import { lstatSync, readdirSync, symlinkSync } from 'node:fs';
+import { lstatSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +15,7 @@ const compiled = join(checkout, 'build/tests');
 /** What files find by a path from their own place. */
 const besides = ['package.json', 'docs', 'scripts', 'test/fixtures'];
 const timeoutMs = 300_000;
-/** Those that take longest, of each kind: started first, so that none of them runs alone in the end. */
+/** Those that take longest, of each kind: started first, so that none of them runs alone in the end, each in a process of its own. */
 const longest = [
   'test/unit/kernel/linux/mlock/tracing.test.ts',
   'test/unit/daemon/killed-with-locks.test.ts',
@@ -47,9 +47,31 @@ for (const place of besides)
 t.setTimeout(0);
 t.jobs = Number(values.jobs);
 const named = positionals.map((file) => relative(checkout, resolve(file)));
-for (const name of longestFirst(named.length > 0 ? named : allTests())) {
-  const script = join(compiled, name.replace(/ts$/, 'js'));
+for (const [name, files] of programs(longestFirst(named.length > 0 ? named : allTests()))) {
+  const script = files.length === 1 ? inCompiled(files[0]) : together(name, files);
   void t.spawn(process.execPath, ['--enable-source-maps', script], { cwd: checkout, env, timeout: timeoutMs }, name);
+}
+
+/** Which test files run in one process, by what that is called. */
+function programs(names) {
+  const files = new Map();
+  for (const name of names) {
+    const [room] = longest.includes(name) ? [] : (/^test\/unit\/[^/]+/.exec(name) ?? []);
+    const key = room ?? name;
+    files.set(key, [...(files.get(key) ?? []), name]);
+  }
+  return files;
+}
+
+/** A program that runs test files one after the other. Their failures name them. */
+function together(name, files) {
+  const script = join(compiled, `${name.replaceAll('/', '-')}.js`);
+  writeFileSync(script, files.map((file) => `import '${inCompiled(file)}';\n`).join(''));
+  return script;
+}
+
+function inCompiled(name) {
+  return join(compiled, name.replace(/ts$/, 'js'));
 }
 
 function run(script, ...args) {

@@ -60,7 +60,7 @@ void t.test('processes and their tracers', { skip: cannotTrace }, async (t) => {
 
   await t.test('waits go on: with time limits, without, and those that every stop ends', async (t) => {
     const checker = await Checker.start(program, 'waits', '4');
-    const one = tracer(checker, 10_000);
+    const one = tracer(checker, 2500);
     one.stdout?.resume();
     t.same(await once(one, 'close'), [0, null]);
     t.equal(await checker.verdict(), 'ok');
