@@ -4,17 +4,17 @@ import type { Log } from '../log.js';
 
 /**
  * Waits until its standard input ends, which it does when the daemon dies in whatever way, and gives back what the journal says is
- * still borrowed. A plain shell, so that it costs next to nothing and needs nothing of a daemon that was killed.
+ * still borrowed. A file that refuses is tried again, for two seconds in all: those of DAMON do while somebody else reads one. A plain
+ * shell, so that it costs next to nothing and needs nothing of a daemon that was killed.
  */
 const script = `
 trap '' INT TERM HUP
 cat > /dev/null
 mv "$1" "$1.settled" 2> /dev/null || exit 0
+left=20
 while IFS='\t' read -r value file; do
-  # Some files of the kernel refuse whoever meets another reader.
-  for attempt in 1 2 3 4 5 6 7 8 9 10; do
-    [ -e "$file" ] || break
-    printf '%s\\n' "$value" > "$file" && break
+  until [ ! -e "$file" ] || printf '%s\\n' "$value" > "$file"; do
+    [ $((left -= 1)) -gt 0 ] || break
     sleep 0.1
   done
 done < "$1.settled"

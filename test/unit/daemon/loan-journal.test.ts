@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -160,6 +160,25 @@ void t.test('the guardian', async (t) => {
     t.ok(await eventually(() => valuesOf([stays]).join() === 'max'));
     t.notOk(existsSync(gone));
   });
+
+  await t.test(
+    'tries a file again that refuses for a moment, and one that always does keeps nothing from the others',
+    async (t) => {
+      const { child, state, files } = await borrow(t, ['refuses', 'busy', 'other']);
+      const [refuses = '', busy = '', other = ''] = files;
+      for (const file of [busy, refuses]) {
+        rmSync(file);
+        mkdirSync(file);
+      }
+      child.kill('SIGKILL');
+      t.ok(await eventually(() => readdirSync(state).some((name) => name.endsWith('.settled'))), 'it is at work');
+      rmdirSync(busy);
+      writeFileSync(busy, 'borrowed');
+      t.ok(await eventually(() => valuesOf([busy, other]).join() === 'max,max'), valuesOf([busy, other]).join());
+      t.ok(await eventually(() => readdirSync(state).join() === 'daemon'), 'and it ends');
+      t.ok(existsSync(refuses));
+    },
+  );
 
   await t.test('has nothing to do when the daemon gave everything back', async (t) => {
     const { child, state, files } = await borrow(t, ['memory.swap.max']);
