@@ -190,14 +190,21 @@ export class KernelFlagsWitness implements ReadWitness {
     let block = first;
     do {
       const count = await pageFrames.read(firstPfns[block] ?? 0, this.#frames);
+      const counted = isSettled(this.#sample, block) ? tallies : undefined;
       for (let offset = 0; offset < count; offset++)
-        this.#lookAt(block * framesPerBlock + offset, offset, bits, tallies);
+        this.#lookAt(block * framesPerBlock + offset, offset, bits, counted);
       block++;
     } while (block < Math.min(first + blocksAtOnce, firstPfns.length) && clock.nowMs() < endMs);
     return block;
   }
 
-  #lookAt(index: number, offset: number, bits: ReadonlyMap<number, ReadBits>, tallies: Map<number, ReadTally>): void {
+  /** Without tallies the frame is followed and counts in none. */
+  #lookAt(
+    index: number,
+    offset: number,
+    bits: ReadonlyMap<number, ReadBits>,
+    tallies: Map<number, ReadTally> | undefined,
+  ): void {
     const sample = this.#sample;
     const flags = this.#frames.flagsAt(offset);
     const owner = this.#frames.memcgAt(offset);
@@ -208,7 +215,7 @@ export class KernelFlagsWitness implements ReadWitness {
     }
     // Of a memcg that was made since the listing: its turn comes with the next look.
     if (meaning === undefined) return;
-    const tally = isSettled(sample, Math.floor(index / framesPerBlock)) ? tallyOf(tallies, owner) : undefined;
+    const tally = tallies && tallyOf(tallies, owner);
     if ((flags & (frameFlag.mapped | frameFlag.unevictable)) !== 0) {
       const isMapped = (flags & frameFlag.mapped) !== 0;
       sample.known[index] = isMapped ? known.mapped : 0;
@@ -224,8 +231,8 @@ export class KernelFlagsWitness implements ReadWitness {
 }
 
 function tallyOf(tallies: Map<number, ReadTally>, owner: number): ReadTally {
-  const tally = tallies.get(owner) ?? new ReadTally();
-  tallies.set(owner, tally);
+  let tally = tallies.get(owner);
+  if (!tally) tallies.set(owner, (tally = new ReadTally()));
   return tally;
 }
 
