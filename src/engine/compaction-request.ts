@@ -3,6 +3,7 @@ import type { Kernel } from '../kernel/kernel.js';
 import type { Log } from '../log.js';
 import { type Compactor, hugeOrder, mostPasses } from './compactor.js';
 import { freeBlocks, smallPages } from './compaction-decision.js';
+import { drainProcessorLists } from './processor-lists.js';
 import type { Problems } from './problems.js';
 
 /** One compaction goes over all of a node; what others did meanwhile may make another one worth it. */
@@ -52,11 +53,13 @@ export class CompactionRequests {
 
   /** After a run that freed so many pages by node: compacts the nodes where they are a huge page's worth of small blocks. Throws KERNEL_REFUSED, CANCELLED. */
   async afterRun(freedPages: ReadonlyMap<number, number>, before: FreeBlocks, signal: AbortSignal): Promise<void> {
-    for (const [node, pages] of freedPages) {
+    const worthIt = [...freedPages].filter(([, pages]) => pages >= 2 ** hugeOrder);
+    if (worthIt.length > 0) await drainProcessorLists(this.kernel, this.log);
+    for (const [node, pages] of worthIt) {
       const blocksBefore = { blocksByOrder: before.get(node) ?? [] };
       const more = smallPages(this.#blocksOf(node), hugeOrder) - smallPages(blocksBefore, hugeOrder);
       this.log.debug({ node, pages, smallPages: more }, 'free blocks after a run');
-      if (Math.min(pages, more) >= 2 ** hugeOrder) await this.#compact(node, mostPasses, signal);
+      if (more >= 2 ** hugeOrder) await this.#compact(node, mostPasses, signal);
     }
   }
 

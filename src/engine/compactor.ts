@@ -7,6 +7,7 @@ import type { Log } from '../log.js';
 import { noPressure } from './autopilot.js';
 import { type CompactSettings, defaultCompactSettings } from './autopilot-settings.js';
 import { type CompactionReason, decideCompaction, freeBlocks, smallPages } from './compaction-decision.js';
+import { drainProcessorLists } from './processor-lists.js';
 import { pressurePercent, PressureReader, type PressureSample } from './pressure.js';
 import { PressureGuard } from './pressure-guard.js';
 import { Turns } from './turns.js';
@@ -45,12 +46,11 @@ type ReasonToKill = (ended: AbortSignal) => Promise<CompactionOutcome | undefine
 /** Pressure is looked at so often while a compaction goes on. */
 const lookMs = 1000;
 /**
- * One pass of the kernel leaves some of what can be joined: pages that it moved away wait in the lists of the processors before they are free. As long as there are
- * fragments of so many blocks another pass follows, after a moment, unless the last one gained less; but no more than so many in all.
+ * One pass of the kernel leaves some of what can be joined: pages that others hold at that moment, and what is behind them. As long as there are
+ * fragments of so many blocks another pass follows, unless the last one gained less; but no more than so many in all.
  */
 const worthAnotherPass = 16;
 export const mostPasses = 4;
-const betweenPassesMs = 1000;
 /** The order of huge pages of 2 MiB: what compaction on request is for. */
 export const hugeOrder = 9;
 /** A process that was killed has so long to end before it is left to itself. */
@@ -173,12 +173,13 @@ export class Compactor {
     reasonToKill: ReasonToKill,
   ): Promise<CompactionResult> {
     const atFirst = this.#free(node, order).blocks;
+    await drainProcessorLists(this.kernel, this.log);
     for (let pass = 1, before = atFirst; ; pass++, before = this.#free(node, order).blocks) {
       const outcome = await this.#watch(this.#begin(node), reasonToKill);
+      await drainProcessorLists(this.kernel, this.log);
       const { blocks, inFragments } = this.#free(node, order);
       const helps = inFragments >= worthAnotherPass && (pass === 1 || blocks - before >= worthAnotherPass);
       if (outcome !== 'done' || pass === passes || !helps) return { outcome, blocksGained: blocks - atFirst };
-      await this.clock.sleep(betweenPassesMs);
     }
   }
 

@@ -26,6 +26,11 @@ export interface CompactionInterface {
   freeMemory(): Promise<FreeMemory>;
   /** Free blocks by node and order, at once. Throws KERNEL_REFUSED. */
   freeBlocksByNode(): ReadonlyMap<number, readonly number[]>;
+  /**
+   * Has each processor give back a part of the free pages that it keeps in lists of its own, where no compaction sees them (decay_pcp_high in mm/page_alloc.c, Linux 6.7; older
+   * kernels keep few). Throws KERNEL_REFUSED.
+   */
+  drainProcessorLists(): Promise<void>;
   /** Starts a compaction, of one node or of the whole machine. Throws KERNEL_REFUSED when it cannot be started. */
   start(node?: number): CompactionRun;
 }

@@ -5,18 +5,12 @@ import { Workload } from './workload.js';
 
 const hugeOrder = 9;
 
-/** Starts a workload of which every second page was given back, and waits until these are free in single pages. */
+/** Starts a workload of which about half the pages were given back: these are free in small blocks. */
 export async function startHoles(memcg: Memcg, sizeMib: number): Promise<Workload> {
   const workload = await Workload.start(memcg, `holes:${sizeMib}:0`);
-  // They come out of the lists of the processors bit by bit, 2,000 a second (decay_pcp_high in mm/page_alloc.c), while other pages come and go: no
-  // compaction sees them there.
-  let most = 0;
-  for (let unchanged = 0; unchanged < 3;) {
-    await says('sleep 1');
-    const pages = smallFreePages();
-    unchanged = pages > most + 500 ? 0 : unchanged + 1;
-    most = Math.max(most, pages);
-  }
+  // A compaction ends at a large folio with unwritten data for which no free block of its size was found (compact_zone in mm/compaction.c, Linux 6.9). There are some of
+  // the files that were just copied here.
+  await says('sync');
   return workload;
 }
 
@@ -26,11 +20,6 @@ export function freeHugeBlocks(): number {
     (sum, blocks, order) => sum + (order < hugeOrder ? 0 : blocks * 2 ** (order - hugeOrder)),
     0,
   );
-}
-
-/** Free pages in smaller blocks. */
-function smallFreePages(): number {
-  return freeBlocks().reduce((sum, blocks, order) => sum + (order < hugeOrder ? blocks * 2 ** order : 0), 0);
 }
 
 /** Free blocks by order, over all zones. */

@@ -5,7 +5,7 @@ import type { CompactionEnd, CompactionInterface, CompactionRun, FreeMemory } fr
 import { parseFreeBlocks, parseFreeBlocksByNode } from '../buddyinfo.js';
 import { parseFreeBytes } from '../meminfo.js';
 import { parseMovablePages } from '../pagetypeinfo.js';
-import { readText, readTextSync } from './kernel-file.js';
+import { readText, readTextSync, writeText } from './kernel-file.js';
 import type { KernelPaths } from './paths.js';
 import { kernelRefused } from './refusal.js';
 
@@ -43,7 +43,10 @@ export class LinuxCompaction implements CompactionInterface {
   #onEnd: ((end: CompactionEnd) => void) | undefined;
 
   constructor(
-    private readonly paths: Pick<KernelPaths, 'meminfo' | 'pageTypes' | 'freeBlocks' | 'compactMemory' | 'compactNode'>,
+    private readonly paths: Pick<
+      KernelPaths,
+      'meminfo' | 'pageTypes' | 'freeBlocks' | 'refreshCounters' | 'compactMemory' | 'compactNode'
+    >,
   ) {}
 
   prepare(): void {
@@ -84,6 +87,17 @@ export class LinuxCompaction implements CompactionInterface {
       return parseFreeBlocksByNode(readTextSync(this.paths.freeBlocks));
     } catch (error) {
       throw kernelRefused(`Cannot read ${this.paths.freeBlocks}.`, error);
+    }
+  }
+
+  async drainProcessorLists(): Promise<void> {
+    // Kernels for one processor have no such file.
+    if (!existsSync(this.paths.refreshCounters)) return;
+    try {
+      // Folding their counters into those of the machine, the processors also shorten these lists (refresh_cpu_vm_stats in mm/vmstat.c).
+      await writeText(this.paths.refreshCounters, '1');
+    } catch (error) {
+      throw kernelRefused(`Cannot write to ${this.paths.refreshCounters}.`, error);
     }
   }
 

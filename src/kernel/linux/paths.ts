@@ -23,6 +23,7 @@ export function kernelPaths({ procRoot, sysRoot, debugfsRoot }: KernelRoots) {
     ioPressure: `${procRoot}/pressure/io`,
     pageTypes: `${procRoot}/pagetypeinfo`,
     freeBlocks: `${procRoot}/buddyinfo`,
+    refreshCounters: `${procRoot}/sys/vm/stat_refresh`,
     compactMemory: `${procRoot}/sys/vm/compact_memory`,
     compactNode: (node: number) => `${sysRoot}/devices/system/node/node${node}/compact`,
     lruGenEnabled: `${sysRoot}/kernel/mm/lru_gen/enabled`,

@@ -9,6 +9,10 @@ const ORDERS = 11;
 export interface Fragmentation {
   /** Free blocks by order, all of them movable. */
   blocks: number[];
+  /** Free pages that are in no block: those in the lists of the processors. */
+  inProcessorLists: number;
+  /** As many of these come out of the lists at a time. */
+  drainedAtOnce: number;
   /** How long a compaction takes. */
   compactionMs: number;
   /** As many blocks of an order as one compaction joins, of those there are. */
@@ -21,6 +25,8 @@ export interface Fragmentation {
 export class SimulatedCompaction implements CompactionInterface {
   readonly fragmentation: Fragmentation = {
     blocks: Array.from({ length: ORDERS }, (_, order) => (order === ORDERS - 1 ? 64 : 0)),
+    inProcessorLists: 0,
+    drainedAtOnce: 2016,
     compactionMs: 2000,
     joinedAtOnce: Infinity,
     endsWhenKilled: true,
@@ -47,6 +53,14 @@ export class SimulatedCompaction implements CompactionInterface {
 
   freeBlocksByNode(): ReadonlyMap<number, readonly number[]> {
     return new Map([[0, [...this.fragmentation.blocks]]]);
+  }
+
+  async drainProcessorLists(): Promise<void> {
+    this.faults.meet('drainProcessorLists');
+    const { blocks, drainedAtOnce, inProcessorLists } = this.fragmentation;
+    const pages = Math.min(inProcessorLists, drainedAtOnce);
+    this.fragmentation.inProcessorLists -= pages;
+    blocks[0] = (blocks[0] ?? 0) + pages;
   }
 
   start(node?: number): CompactionRun {

@@ -7,6 +7,7 @@ export type Faulty =
   | 'pressure'
   | 'freeMemory'
   | 'compact'
+  | 'drainProcessorLists'
   | 'slab'
   | 'reclaim'
   | 'devices'

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { CompactionInterface } from '../../../../src/kernel/compaction.js';
@@ -65,6 +65,20 @@ void t.test('a kernel that refuses', async (t) => {
 void t.test('without the process that starts others nothing is started', async (t) => {
   const { compaction } = machine(t).kernel;
   t.throws(() => compaction.start(), { code: 'KERNEL_REFUSED' });
+});
+
+void t.test('processors give back what is in their lists when their counters are refreshed', async (t) => {
+  const it = machine(t);
+  it.write('proc/sys/vm/stat_refresh', '');
+  await it.kernel.compaction.drainProcessorLists();
+  t.equal(readFileSync(it.file('proc/sys/vm/stat_refresh'), 'utf8'), '1');
+});
+
+void t.test('a kernel for one processor has no counters to refresh; one that refuses is told of', async (t) => {
+  await machine(t).kernel.compaction.drainProcessorLists();
+  const it = machine(t);
+  mkdirSync(it.file('proc/sys/vm/stat_refresh'));
+  await t.rejects(it.kernel.compaction.drainProcessorLists(), { code: 'KERNEL_REFUSED' });
 });
 
 void t.test('free memory, from three files of the kernel', async (t) => {
