@@ -30,6 +30,7 @@ export class LinuxIdlePages implements IdlePageInterface {
     }
   }
 
+  /** The kernel answers nothing written for a last word that is not full (page_idle_bitmap_write in mm/page_idle.c), though it marks its frames. */
   async mark(firstPfn: number, bitmap: Uint8Array): Promise<void> {
     try {
       await writeBytesAt(this.paths.idlePages, bitmap, firstPfn / 8);

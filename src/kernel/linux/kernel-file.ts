@@ -144,15 +144,14 @@ export class OpenKernelFile {
   }
 }
 
-/** Writes `bytes` at a place in a file, in a thread of its own. */
+/**
+ * Writes `bytes`, at most a page, at a place in a file, in a thread of its own and by one system call: what the kernel does not take of them it
+ * would not take when asked again.
+ */
 export async function writeBytesAt(file: string, bytes: Uint8Array, position: number): Promise<void> {
   const descriptor = openSync(pathBytes(file), constants.O_WRONLY);
   try {
-    let written = 0;
-    while (written < bytes.length) {
-      const { bytesWritten } = await writePiece(descriptor, bytes, written, bytes.length - written, position + written);
-      written += bytesWritten;
-    }
+    await writePiece(descriptor, bytes, 0, bytes.length, position);
   } finally {
     closeSync(descriptor);
   }
