@@ -5,7 +5,7 @@ import { Workload } from './workload.js';
 
 const hugeOrder = 9;
 
-/** Starts a workload of which about half the pages were given back: these are free in small blocks. */
+/** Starts a workload of which one page of each two was given back: these are free in single pages. */
 export async function startHoles(memcg: Memcg, sizeMib: number): Promise<Workload> {
   const workload = await Workload.start(memcg, `holes:${sizeMib}:0`);
   // A compaction ends at a large folio with unwritten data for which no free block of its size was found (compact_zone in mm/compaction.c, Linux 6.9). There are some of

@@ -9,7 +9,7 @@
  *     packable:32:0               anonymous memory that compresses well: random data of the others is none for zswap
  *     locked:16:0                 anonymous memory, mlocked
  *     lockedfile:16:0:/root/c     page cache of FILE, mapped and mlocked
- *     holes:256:0                 anonymous memory of which about half the pages were given back, without a pattern: it leaves what is free in small blocks
+ *     holes:256:0                 anonymous memory of which one page of each two was given back: it leaves what is free in single pages
  *
  * Files must exist and be as large as the set. Prints "ready PID" when every set is in memory. On SIGUSR1 prints for each set
  *   TYPE MIB EVERY_MS resident PAGES lost PAGES gap MS idle MS busy US rounds N cpu US
@@ -141,14 +141,13 @@ static void open_set(struct set *set, const char *text)
 		}
 		if (!strcmp(set->type, "locked") && mlock((void *)set->memory, set->mib << 20))
 			die("mlock");
-		/* Every second page would be a pattern, of which the compaction of a kernel sees all or nothing: it looks at every 2nd to 32nd page of
-		 * a block for free ones when it found none before (stride in isolate_freepages, mm/compaction.c). */
-		for (size_t page = 0; holes && page < set->pages; page++) {
+		/* Now the one, now the other: of every second page a kernel's compaction sees all or nothing, since it looks at every 2nd to 32nd
+		 * page of a block for free ones when it found none before (stride in isolate_freepages, mm/compaction.c). */
+		for (size_t page = 0; holes && page + 1 < set->pages; page += 2) {
 			seed ^= seed << 13;
 			seed ^= seed >> 7;
 			seed ^= seed << 17;
-			if (seed >> 63)
-				madvise((char *)set->memory + page * PAGE, PAGE, MADV_DONTNEED);
+			madvise((char *)set->memory + (page + (seed >> 63)) * PAGE, PAGE, MADV_DONTNEED);
 		}
 	} else {
 		touch(set, 0);
