@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Daemon } from './daemon.js';
 import { makeDataFile, removeDataFile } from './data-file.js';
-import { eventually } from './eventually.js';
+import { eventually, inTheAct } from './eventually.js';
 import { assertAtMost, assertNear, mib } from './limits.js';
 import { Memcg } from './memcg.js';
 import { cat, echo, type Ended, read, says, sh } from './shell.js';
@@ -216,7 +216,7 @@ void describe('writers', () => {
   async function startRun(bytes: number): Promise<{ end: Promise<Ended> }> {
     await echo(1, daemon.memcgFile(memcg, 'threshold'));
     const end = sh('echo "$BYTES" > "$FILE"', { BYTES: String(bytes), FILE: daemon.memcgFile(memcg, 'size') });
-    await eventually('the run to begin', async () => (await read(daemon.memcgFile(memcg, 'threshold'))) === '0\n');
+    await inTheAct('the run to begin', async () => (await read(daemon.memcgFile(memcg, 'threshold'))) === '0\n');
     return { end };
   }
 
@@ -236,7 +236,7 @@ void describe('writers', () => {
     await memcg.cold();
     const before = memcg.read('memory.swap.current');
     const { end } = await startRun(unlimited);
-    await eventually('the run to evict something', () => memcg.read('memory.swap.current') !== before);
+    await inTheAct('the run to evict something', () => memcg.read('memory.swap.current') !== before);
     process.kill(daemon.servingPid, 'SIGKILL');
     const { status, stderr } = await end;
     assert.notEqual(status, 0);
@@ -258,7 +258,7 @@ void describe('writers', () => {
       BYTES: String(unlimited),
       FILE: daemon.memcgFile(memcg, 'size'),
     });
-    await eventually(
+    await inTheAct(
       'the run to evict something',
       () => Number(memcg.read('memory.swap.current')) > swappedBefore + 4 * mib,
     );
@@ -276,7 +276,7 @@ void describe('writers', () => {
     await memcg.cold();
     const before = memcg.read('memory.swap.current');
     const { end } = await startRun(unlimited);
-    await eventually('the run to evict something', () => memcg.read('memory.swap.current') !== before);
+    await inTheAct('the run to evict something', () => memcg.read('memory.swap.current') !== before);
     assert.equal(await daemon.stop(), 0);
     assert.equal(daemon.isMounted(), false);
     const { status, stderr } = await end;

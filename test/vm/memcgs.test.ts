@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { Daemon } from './daemon.js';
-import { eventually } from './eventually.js';
+import { inTheAct } from './eventually.js';
 import { assertAtLeast, assertNear, mib } from './limits.js';
 import { Memcg } from './memcg.js';
 import { cat, echo, says, sh } from './shell.js';
@@ -77,7 +77,7 @@ void describe('memcgs', () => {
     await echo(2, daemon.globalFile('mode'));
     await echo(1, daemon.memcgFile(memcg, 'threshold'));
     const writer = sh('echo 1000000000 > "$FILE"', { FILE: daemon.memcgFile(memcg, 'size') });
-    await eventually('the run to evict something', () => memcg.read('memory.swap.current') !== '0');
+    await inTheAct('the run to evict something', () => memcg.read('memory.swap.current') !== '0');
     await workload.stop();
     await memcg.remove();
     const { status, stderr } = await writer;

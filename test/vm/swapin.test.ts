@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { Daemon } from './daemon.js';
-import { eventually } from './eventually.js';
+import { eventually, inTheAct } from './eventually.js';
 import { assertAtLeast, assertAtMost, mib } from './limits.js';
 import { Memcg } from './memcg.js';
 import { echo, sh, tryEcho } from './shell.js';
@@ -84,7 +84,7 @@ void describe('a memcg in another, its memory swapped out', () => {
   void it('memory.swap.max is given back by the guardian when the daemon is killed in the middle', async () => {
     child.write('memory.swap.max', 300 * mib);
     const writer = sh('echo swapin > "$FILE"', { FILE: daemon.memcgFile(child, 'swapin') });
-    await eventually('the swap-in to borrow memory.swap.max', () => child.read('memory.swap.max') === '0');
+    await inTheAct('the swap-in to borrow memory.swap.max', () => child.read('memory.swap.max') === '0');
     await daemon.stop('SIGKILL');
     await eventually('memory.swap.max to be given back', () => child.read('memory.swap.max') === String(300 * mib));
     assert.notEqual((await writer).status, 0);

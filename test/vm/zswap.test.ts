@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { Daemon } from './daemon.js';
-import { eventually } from './eventually.js';
+import { eventually, inTheAct } from './eventually.js';
 import { assertNear, mib } from './limits.js';
 import { Memcg, pageBytes } from './memcg.js';
 import { echo, sh } from './shell.js';
@@ -79,7 +79,7 @@ void describe('anonymous memory of two ages', () => {
     await echo(512, daemon.globalFile('batch'));
     await echo(1, daemon.memcgFile(memcg, 'threshold'));
     const writer = sh('echo 1000000000 > "$FILE"', { FILE: daemon.memcgFile(memcg, 'size') });
-    await eventually('a step to borrow memory.zswap.max', () => memcg.read('memory.zswap.max') === '0');
+    await inTheAct('a step to borrow memory.zswap.max', () => memcg.read('memory.zswap.max') === '0');
     await daemon.stop('SIGKILL');
     await eventually('memory.zswap.max to be given back', () => memcg.read('memory.zswap.max') === String(512 * mib));
     await writer;
