@@ -46,7 +46,7 @@ type ReasonToKill = (ended: AbortSignal) => Promise<CompactionOutcome | undefine
 /** Pressure is looked at so often while a compaction goes on. */
 const lookMs = 1000;
 /**
- * One pass of the kernel leaves some of what can be joined: pages that others hold at that moment, and what is behind them. As long as there are
+ * One pass of the kernel leaves some of what can be joined: what its two scanners had passed when they met, and what others held at that moment. As long as there are
  * fragments of so many blocks another pass follows, unless the last one gained less; but no more than so many in all.
  */
 const worthAnotherPass = 16;
