@@ -1,6 +1,9 @@
 import type { FreeMemory } from '../kernel/compaction.js';
 import type { CompactSettings } from './autopilot-settings.js';
 
+/** The order of huge pages of 2 MiB: what compaction on request is for. */
+export const hugeOrder = 9;
+
 /** Why memory was compacted in a period, or why not. docs/files.md explains each to users. */
 export const compactionReasons = [
   'fragmented',

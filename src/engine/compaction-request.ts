@@ -1,8 +1,8 @@
 import { ColdpgsError } from '../errors.js';
 import type { Kernel } from '../kernel/kernel.js';
 import type { Log } from '../log.js';
-import { type Compactor, hugeOrder, mostPasses } from './compactor.js';
-import { freeBlocks, smallPages } from './compaction-decision.js';
+import { type Compactor, mostPasses } from './compactor.js';
+import { freeBlocks, hugeOrder, smallPages } from './compaction-decision.js';
 import { drainProcessorLists } from './processor-lists.js';
 import type { Problems } from './problems.js';
 

@@ -6,7 +6,7 @@ import type { Kernel } from '../kernel/kernel.js';
 import type { Log } from '../log.js';
 import { noPressure } from './autopilot.js';
 import { type CompactSettings, defaultCompactSettings } from './autopilot-settings.js';
-import { type CompactionReason, decideCompaction, freeBlocks, smallPages } from './compaction-decision.js';
+import { type CompactionReason, decideCompaction, freeBlocks, hugeOrder, smallPages } from './compaction-decision.js';
 import { drainProcessorLists } from './processor-lists.js';
 import { pressurePercent, PressureReader, type PressureSample } from './pressure.js';
 import { PressureGuard } from './pressure-guard.js';
@@ -51,8 +51,6 @@ const lookMs = 1000;
  */
 const worthAnotherPass = 16;
 export const mostPasses = 4;
-/** The order of huge pages of 2 MiB: what compaction on request is for. */
-export const hugeOrder = 9;
 /** A process that was killed has so long to end before it is left to itself. */
 const dyingMs = 30_000;
 const longestNapMs = 3_600_000;
@@ -174,12 +172,13 @@ export class Compactor {
   ): Promise<CompactionResult> {
     const atFirst = this.#free(node, order).blocks;
     await drainProcessorLists(this.kernel, this.log);
-    for (let pass = 1, before = atFirst; ; pass++, before = this.#free(node, order).blocks) {
+    for (let pass = 1, before = atFirst; ; pass++) {
       const outcome = await this.#watch(this.#begin(node), reasonToKill);
       await drainProcessorLists(this.kernel, this.log);
       const { blocks, inFragments } = this.#free(node, order);
       const helps = inFragments >= worthAnotherPass && (pass === 1 || blocks - before >= worthAnotherPass);
       if (outcome !== 'done' || pass === passes || !helps) return { outcome, blocksGained: blocks - atFirst };
+      before = blocks;
     }
   }
 

@@ -1,10 +1,8 @@
 import { sentenceOf } from '../errors.js';
 import type { Kernel } from '../kernel/kernel.js';
 import type { Log } from '../log.js';
-import { smallPages } from './compaction-decision.js';
+import { hugeOrder, smallPages } from './compaction-decision.js';
 
-/** Less than a huge page's worth of pages is not worth asking for again. */
-const worthAsking = 512;
 /**
  * A processor gives back 2,000 pages of a zone at a time; all of them together keep no more than an eighth of it (MIN_PERCPU_PAGELIST_HIGH_FRACTION in
  * mm/page_alloc.c).
@@ -22,7 +20,8 @@ export async function drainProcessorLists(kernel: Kernel, log: Log): Promise<voi
       await kernel.compaction.drainProcessorLists();
       const before = pages;
       pages = freePages(kernel);
-      if (pages - before < worthAsking) return;
+      // Less than a huge page's worth is not worth asking for again.
+      if (pages - before < 2 ** hugeOrder) return;
     }
   } catch (error) {
     log.warn({ failure: sentenceOf(error) }, 'free pages stay in the lists of the processors');

@@ -104,12 +104,7 @@ export async function* readQuickPieces(file: string): AsyncGenerator<string, voi
 
 /** Hands `text` to the kernel in one write(2), in a thread of its own: however long the kernel takes, other work goes on. */
 export async function writeText(file: string, text: string): Promise<void> {
-  const descriptor = openSync(pathBytes(file), constants.O_WRONLY);
-  try {
-    await writePiece(descriptor, Buffer.from(text, 'latin1'));
-  } finally {
-    closeSync(descriptor);
-  }
+  await writeBytesAt(file, Buffer.from(text, 'latin1'));
 }
 
 /**
@@ -145,10 +140,10 @@ export class OpenKernelFile {
 }
 
 /**
- * Writes `bytes`, at most a page, at a place in a file, in a thread of its own and by one system call: what the kernel does not take of them it
- * would not take when asked again.
+ * Writes `bytes` at a place in a file, or where it begins, in a thread of its own and by one system call: what the kernel does not take of a page or
+ * less it would not take when asked again.
  */
-export async function writeBytesAt(file: string, bytes: Uint8Array, position: number): Promise<void> {
+export async function writeBytesAt(file: string, bytes: Uint8Array, position?: number): Promise<void> {
   const descriptor = openSync(pathBytes(file), constants.O_WRONLY);
   try {
     await writePiece(descriptor, bytes, 0, bytes.length, position);

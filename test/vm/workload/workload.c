@@ -110,6 +110,14 @@ static void touch(struct set *set, int count_lost)
 	}
 }
 
+/* xorshift64 */
+static unsigned long next_random(unsigned long seed)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	return seed ^ seed << 17;
+}
+
 static void open_set(struct set *set, const char *text)
 {
 	char file[256] = "";
@@ -134,9 +142,7 @@ static void open_set(struct set *set, const char *text)
 	if (anonymous) {
 		unsigned long seed = 88172645463325252UL;
 		for (size_t word = 0; word < (set->mib << 20) / sizeof seed; word++) {
-			seed ^= seed << 13;
-			seed ^= seed >> 7;
-			seed ^= seed << 17;
+			seed = next_random(seed);
 			((volatile unsigned long *)set->memory)[word] = packable && word % 4 ? 1 : seed;
 		}
 		if (!strcmp(set->type, "locked") && mlock((void *)set->memory, set->mib << 20))
@@ -144,9 +150,7 @@ static void open_set(struct set *set, const char *text)
 		/* Now the one, now the other: of every second page a kernel's compaction sees all or nothing, since it looks at every 2nd to 32nd
 		 * page of a block for free ones when it found none before (stride in isolate_freepages, mm/compaction.c). */
 		for (size_t page = 0; holes && page + 1 < set->pages; page += 2) {
-			seed ^= seed << 13;
-			seed ^= seed >> 7;
-			seed ^= seed << 17;
+			seed = next_random(seed);
 			madvise((char *)set->memory + (page + (seed >> 63)) * PAGE, PAGE, MADV_DONTNEED);
 		}
 	} else {
