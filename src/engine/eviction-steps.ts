@@ -7,11 +7,11 @@ import { toText } from '../kernel/text.js';
 import type { Log } from '../log.js';
 import { safeAnonPages } from './anon-allowance.js';
 import { pagesUpTo } from './coldness.js';
-import type { Eviction, PageType } from './eviction.js';
+import type { Eviction, PageOutTarget, PageType } from './eviction.js';
 import type { Ledger } from './ledger.js';
-import { generationsOf } from './reclaim-plan.js';
+import { generationsOf, pagesField } from './reclaim-plan.js';
 import { fewPages, type Run } from './run.js';
-import { goesToDevice, type Vein } from './vein.js';
+import { goesToDevice, openVein, type Vein } from './vein.js';
 
 /** What a step freed, and the refaults of its type after it. */
 export interface Step {
@@ -46,6 +46,32 @@ export class EvictionSteps {
     if ((asked > 0 && step.freedPages >= asked) || run.signal.aborted) return step;
     const rest = await this.#takeWritten(run, vein, wanted - step.freedPages);
     return { freedPages: step.freedPages + rest.freedPages, refaultPages: rest.refaultPages };
+  }
+
+  /** Sends out memory of a process by address. Answers the pages sent: those that are written to swap are freed by {@link takeSent}. Throws KERNEL_REFUSED, CANCELLED. */
+  async pageOut(run: Run, target: PageOutTarget): Promise<number> {
+    const { memcg, onFreed } = run.request;
+    if (await this.#isStopped(run, target.type)) return 0;
+    const { sentPages, freedPages, rows, tookMs } = await this.eviction.pageOut(memcg, target, run.signal);
+    this.ledger.add(memcg, rows);
+    this.log.debug({ memcg: toText(memcg.path), type: target.type, sentPages, freedPages }, 'paged out');
+    for (const [node, pages] of sharedOut(freedPages, await this.listed(memcg), target.type))
+      onFreed?.(node, target.type, pages);
+    run.leftPages -= freedPages;
+    run.freedPages += freedPages;
+    run.evictionMs += tookMs;
+    if (freedPages < sentPages) await this.#settled(run);
+    return sentPages;
+  }
+
+  /** Frees at most `pages` of what was sent to swap and is written. With several nodes, where it is not known on which it is, that is left to the kernel. */
+  async takeSent(run: Run, pages: number): Promise<void> {
+    const listed = await this.listed(run.request.memcg);
+    const [only, other] = listed.nodes;
+    const newest = only?.generations.at(-3);
+    if (!only || !newest || other) return;
+    const cold = { id: listed.id, node: only.node, type: 'anon', newestSeq: newest.seq, pages } as const;
+    await this.#takeWritten(run, openVein(cold, listed), pages);
   }
 
   /** The generations of a live memcg. Throws MEMCG_GONE. */
@@ -178,4 +204,11 @@ export class EvictionSteps {
       await this.clock.sleep(settleLookMs, run.signal);
     }
   }
+}
+
+/** Freed pages by node, as far as the memcg's lists tell: by the share that each node has of the type. */
+function sharedOut(pages: number, { nodes }: LruGenMemcg, type: PageType): [number, number][] {
+  const held = nodes.map(({ generations }) => pagesUpTo(generations, generations.at(-1)?.seq ?? -1n, pagesField(type)));
+  const all = held.reduce((sum, one) => sum + one, 0);
+  return nodes.map(({ node }, index) => [node, all > 0 ? (pages * (held[index] ?? 0)) / all : pages / nodes.length]);
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../kernel/clock.js';
 import type { Kernel, Memcg } from '../kernel/kernel.js';
+import type { AddressRange } from '../kernel/pagemap.js';
 import type { ReclaimedTypes } from '../kernel/memory-reclaim.js';
 import type { MemoryStat } from '../kernel/memory-stat.js';
 import type { BorrowedSettings } from './borrowed-settings.js';
@@ -19,6 +20,15 @@ export interface EvictionTarget {
   readonly toDevice: boolean;
 }
 
+/** Memory of a process that is to go by its addresses. */
+export interface PageOutTarget {
+  readonly pid: number;
+  readonly ranges: readonly AddressRange[];
+  readonly type: PageType;
+  /** As for {@link EvictionTarget}. */
+  readonly toDevice: boolean;
+}
+
 /** What one command freed and brought back, by the kernel's counters. */
 export interface EvictionOutcome {
   /** Pages of the type asked for. */
@@ -33,6 +43,12 @@ export interface EvictionOutcome {
   /** Pages of the memcg being written when the command returned. */
   readonly writebackPages: number;
   readonly tookMs: number;
+}
+
+/** What became of memory that was sent out by address. */
+export interface PageOutOutcome extends Pick<EvictionOutcome, 'freedPages' | 'zswapPages' | 'rows' | 'tookMs'> {
+  /** Pages that are mapped no more: what of them is being written to swap is freed later. */
+  readonly sentPages: number;
 }
 
 /**
@@ -103,6 +119,31 @@ export class Eviction {
       const anonPages = freedPages - filePages;
       const zswapPages = Math.min(anonPages, zswappedBetween(before, after));
       return { freedPages, rows: this.#rows('anon', anonPages, filePages, zswapPages) };
+    });
+  }
+
+  /** Has ranges of a process's memory sent out, and measures what went. */
+  async pageOut(
+    memcg: Memcg,
+    { pid, ranges, type, toDevice }: PageOutTarget,
+    signal: AbortSignal,
+  ): Promise<PageOutOutcome> {
+    return this.#turns.run(memcg.path, signal, async () => {
+      const before = await this.kernel.memory.stat(memcg.path);
+      const giveBack = toDevice && type === 'anon' ? this.#keepFromZswap(memcg) : undefined;
+      const startMs = this.clock.nowMs();
+      let sentPages: number;
+      try {
+        sentPages = await this.kernel.pageOut.pageOut(pid, ranges);
+      } finally {
+        giveBack?.();
+      }
+      const tookMs = this.clock.nowMs() - startMs;
+      const after = await this.kernel.memory.stat(memcg.path);
+      const keptBytes = type === 'anon' ? Math.max(0, after.swapCachedBytes - before.swapCachedBytes) : 0;
+      const freedPages = Math.max(0, sentPages - keptBytes / this.kernel.pageBytes);
+      const zswapPages = type === 'anon' ? Math.min(freedPages, zswappedBetween(before, after, toDevice)) : 0;
+      return { sentPages, freedPages, zswapPages, rows: this.#rows(type, freedPages, 0, zswapPages), tookMs };
     });
   }
 

@@ -25,6 +25,11 @@ export class FrameAges {
     return this.#ages.length;
   }
 
+  /** Looks that found the frame idle, one after the other. */
+  at(pfn: number): number {
+    return this.#ages[pfn] ?? 0;
+  }
+
   /**
    * Brings `count` frames from `firstPfn` on up to date and counts them for their memcgs. `idle` has the marks as read; in `marks` are set
    * those to mark again. Slices must come lowest first: a folio may begin in the one before.

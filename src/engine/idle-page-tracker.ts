@@ -4,8 +4,9 @@ import type { Memcg } from '../kernel/kernel.js';
 import { PageFrames } from '../kernel/page-frames.js';
 import type { PageType } from './eviction.js';
 import { FrameAges, type PagesByAge } from './frame-ages.js';
-import { Looks } from './looks.js';
-import type { IdleCohort, SeenMemcg, Tracker } from './tracker.js';
+import { Looks, oldestAge } from './looks.js';
+import { StillIdleFrames } from './still-idle-frames.js';
+import type { IdleCohort, IdleFrames, SeenMemcg, Tracker } from './tracker.js';
 import type { TrackerSurroundings } from './tracker-surroundings.js';
 
 /** Frames handled together: some hundred microseconds of work, and a multiple of a word of marks. */
@@ -30,6 +31,7 @@ export class IdlePageTracker implements Tracker {
   readonly #idle = new Uint8Array(sliceFrames / 8);
   #ages = new FrameAges(0);
   #counts = new Map<number, PagesByAge>();
+  #looking = false;
 
   constructor(private readonly surroundings: TrackerSurroundings) {}
 
@@ -58,6 +60,7 @@ export class IdlePageTracker implements Tracker {
 
   async beforeAgings(atMs: number, signal: AbortSignal): Promise<void> {
     const counts = new Map<number, PagesByAge>();
+    this.#looking = true;
     for (let pfn = 0; pfn < this.#ages.frameCount; pfn += sliceFrames) {
       const beganMs = this.surroundings.clock.nowMs();
       await this.#lookAtSlice(pfn, counts);
@@ -65,6 +68,7 @@ export class IdlePageTracker implements Tracker {
       if (signal.aborted) return;
     }
     this.#looks.add(atMs);
+    this.#looking = false;
     this.#counts = counts;
   }
 
@@ -76,6 +80,22 @@ export class IdlePageTracker implements Tracker {
   cohorts({ inode }: Memcg): readonly IdleCohort[] {
     const counts = this.#counts.get(Number(inode));
     return counts ? [...this.#cohortsOf('anon', counts.anon), ...this.#cohortsOf('file', counts.file)] : [];
+  }
+
+  idleFrames({ inode }: Memcg, idleMs: number, atMs: number): IdleFrames | undefined {
+    const youngest = this.#youngestIdleFor(idleMs, atMs);
+    if (youngest === undefined) return undefined;
+    return new StillIdleFrames(this.surroundings.kernel, Number(inode), (pfn) => this.#ages.at(pfn) >= youngest);
+  }
+
+  /** The least age, in looks, of what is idle for `idleMs`; undefined where nothing can be. */
+  #youngestIdleFor(idleMs: number, atMs: number): number | undefined {
+    const { latestMs = atMs } = this.#looks;
+    // The frames that a look has passed already are a look older than the times of looks that are known.
+    const ahead = this.#looking ? 1 : 0;
+    for (let age = 1; age <= Math.min(oldestAge - ahead, this.#looks.count - 1); age++)
+      if (this.#looks.idleMs(age).idleAtLeastMs + atMs - latestMs >= idleMs) return age + ahead;
+    return undefined;
   }
 
   async #lookAtSlice(firstPfn: number, counts: Map<number, PagesByAge>): Promise<void> {

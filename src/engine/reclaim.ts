@@ -8,6 +8,7 @@ import type { Census } from './census.js';
 import type { Eviction, PageType } from './eviction.js';
 import type { EvictionSteps } from './eviction-steps.js';
 import { GenerationEviction } from './generation-eviction.js';
+import { PageOut } from './page-out.js';
 import { Probing } from './probing.js';
 import { isAllInUse, isAllRead } from './read-sparing.js';
 import { defaultPace, type ReclaimPace } from './reclaim-pace.js';
@@ -42,6 +43,7 @@ export class Reclaim {
   readonly #probing: Probing;
   readonly #generation: GenerationEviction;
   readonly #reach: AnonReach;
+  readonly #pageOut: PageOut;
 
   constructor(
     private readonly kernel: Kernel,
@@ -52,13 +54,14 @@ export class Reclaim {
     private readonly log: Log,
     private readonly pace: ReclaimPace = defaultPace,
     /** Sees use of page cache that generations do not show, and learns of what probes show. */
-    private readonly witness: Pick<Tracker, 'learn' | 'watchReads' | 'idleFilePages'> = {},
+    private readonly witness: Pick<Tracker, 'learn' | 'watchReads' | 'idleFilePages' | 'idleFrames'> = {},
   ) {
     const onProbed = (memcg: Memcg, type: PageType, usedShare: number): void =>
       this.witness.learn?.(memcg, type, usedShare);
     this.#probing = new Probing(clock, eviction, steps, log, pace, onProbed);
     this.#generation = new GenerationEviction(eviction, steps, this.#probing, log, pace);
     this.#reach = new AnonReach(steps, pace);
+    this.#pageOut = new PageOut(kernel, clock, steps, witness);
   }
 
   /**
@@ -70,6 +73,7 @@ export class Reclaim {
     const run = startRun(request, this.kernel.pageBytes, signal, reads?.youngFrames ? reads : undefined);
     run.swapCachedPages = await this.steps.swapCachedPages(request.memcg);
     run.onZram = run.writesAtOnce = await this.steps.swapIsZram();
+    await this.#pageOut.run(run);
     const opened = await this.#openVeins(run);
     await this.#probing.probe(
       run,
@@ -105,7 +109,7 @@ export class Reclaim {
       await this.steps.wait(run, graceLeftMs);
       plan = await this.#plan(run);
     }
-    run.shortfalls.push(...nothingProven(run.request, plan));
+    if (run.freedPages === 0) run.shortfalls.push(...nothingProven(run.request, plan));
     const listed = await this.steps.listed(run.request.memcg);
     const { deviceIdleMs } = run.request;
     const veins = this.#withoutCacheInUse(run, plan.cold).map((cold) => openVein(cold, listed, deviceIdleMs));

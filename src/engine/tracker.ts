@@ -59,8 +59,19 @@ export interface Tracker {
    * do not, or nothing is known.
    */
   idleFilePages?(memcg: Memcg, idleMs: number, atMs: number): number | undefined;
+  /** The memcg's pages that are idle for `idleMs` at `atMs`, one by one; undefined for trackers that do not know them so. */
+  idleFrames?(memcg: Memcg, idleMs: number, atMs: number): IdleFrames | undefined;
   /** Forgets all ages: the scan period was switched off for a while, and nothing was seen meanwhile. */
   forget(): void;
+}
+
+/** Pages of one memcg that have been idle for so long, by the frames that hold them. */
+export interface IdleFrames {
+  /**
+   * Which of these frames (-1 for none) hold such a page of this type, and it has not been used up to this moment: at each index 1, else 0. Asks the kernel.
+   * Throws KERNEL_REFUSED.
+   */
+  among(pfns: Float64Array, type: PageType): Promise<Uint8Array>;
 }
 
 /** Page cache of a memcg that was read again after it came in: the same pages by their last read, and by when they came. */

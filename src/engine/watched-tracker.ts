@@ -1,7 +1,14 @@
 import type { Memcg } from '../kernel/kernel.js';
 import type { Log } from '../log.js';
 import type { ReadLosses } from './read-losses.js';
-import { type IdleCohort, type ReadWitness, type SeenMemcg, startedWhereItCan, type Tracker } from './tracker.js';
+import {
+  type IdleCohort,
+  type IdleFrames,
+  type ReadWitness,
+  type SeenMemcg,
+  startedWhereItCan,
+  type Tracker,
+} from './tracker.js';
 
 /**
  * A tracker with a witness of reads beside it. Runs go by the borders between generations whatever tracker shows ages, and of use through
@@ -51,6 +58,10 @@ export class WatchedTracker implements Tracker {
 
   async watchReads(memcg: Memcg, idleMs: number): Promise<ReadLosses | undefined> {
     return this.#witness?.watchReads(memcg, idleMs);
+  }
+
+  idleFrames(memcg: Memcg, idleMs: number, atMs: number): IdleFrames | undefined {
+    return this.tracker.idleFrames?.(memcg, idleMs, atMs);
   }
 
   forget(): void {

@@ -149,6 +149,26 @@ export interface IdlePageInterface {
   mark(firstPfn: number, bitmap: Uint8Array): Promise<void>;
 }
 
+/** Page frames of neighbouring pages of a process; -1 for a page that is not in memory. */
+export interface MappedFrames {
+  /** Address of the page that the first is of. */
+  readonly start: number;
+  readonly pfns: Float64Array;
+}
+
+/** Memory of processes by address: which frames hold it, and sending out what is in some (process_madvise(2), Linux 5.10). */
+export interface PageOutInterface {
+  /** Why it cannot be had here; undefined when it can. */
+  obstacle(): Promise<string | undefined>;
+  /** Where the memory of a process is, lowest addresses first, without mappings that have none in memory; ends at once when it is gone. Throws KERNEL_REFUSED. */
+  frames(pid: number): AsyncIterable<MappedFrames>;
+  /**
+   * Evicts what a process has in ranges of addresses, whether it is in use or not; not what other processes have mapped as well, nor what is mlocked. Answers how many
+   * pages of the ranges are not in memory afterwards, as far as the process's page tables tell; 0 where it is gone. Throws KERNEL_REFUSED.
+   */
+  pageOut(pid: number, ranges: readonly AddressRange[]): Promise<number>;
+}
+
 /**
  * One kdamond of coldpgs's own that counts bytes. It is made and turned on by borrowing the two files (engine/borrowed-settings.ts):
  * `countFile` at 1, then `stateFile` at "on". What else is written to it goes when `countFile` is given back.
@@ -184,6 +204,7 @@ export interface Kernel {
   readonly compaction: CompactionInterface;
   readonly pageFrames: PageFrameInterface;
   readonly idlePages: IdlePageInterface;
+  readonly pageOut: PageOutInterface;
   readonly damon: DamonInterface;
   /** Missing in a simulation. */
   readonly cgroupFiles?: CgroupFiles;

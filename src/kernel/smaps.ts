@@ -1,7 +1,7 @@
 import type { AddressRange } from './pagemap.js';
 
 const HEADER = /^([0-9a-f]{1,16})-([0-9a-f]{1,16}) [-r][-w][-x][-sp] /;
-const SWAP = /^Swap: +(\d{1,15}) kB$/;
+const HELD = { resident: /^Rss: +(\d{1,15}) kB$/, swapped: /^Swap: +(\d{1,15}) kB$/ } as const;
 const FLAGS = /^VmFlags:(.*)$/;
 
 /** Mappings of devices and of bare page frames (VM_IO, VM_PFNMAP): reading them may have effects, and they hold no swap. */
@@ -11,26 +11,28 @@ const LOCKED_FLAG = 'lo';
 
 interface OpenMapping {
   readonly range: AddressRange | undefined;
-  swapped: boolean;
+  holds: boolean;
   untouchable: boolean;
 }
 
 /**
- * Finds the mappings with swapped-out pages in the text of /proc/PID/smaps, in pieces of any size. pagemap alone would do, but mappings
- * are sparse and huge, and pagemap has an entry for every page of them.
+ * Finds the mappings with pages in memory, or with swapped-out ones, in the text of /proc/PID/smaps, in pieces of any size. pagemap alone would do, but
+ * mappings are sparse and huge, and pagemap has an entry for every page of them.
  */
-export class SwappedMappingParser {
+export class HoldingMappingParser {
   #rest = '';
   #open: OpenMapping | undefined;
 
-  /** Takes the next piece of text (latin1); answers the mappings with swapped-out pages that are complete with it. */
+  constructor(private readonly held: keyof typeof HELD) {}
+
+  /** Takes the next piece of text (latin1); answers the mappings with such pages that are complete with it. */
   push(piece: string): AddressRange[] {
     const lines = (this.#rest + piece).split('\n');
     this.#rest = lines.pop() ?? '';
     return lines.flatMap((line) => this.#take(line));
   }
 
-  /** Ends the text; answers the last mapping if it has swapped-out pages. */
+  /** Ends the text; answers the last mapping if it has such pages. */
   end(): AddressRange[] {
     const last = this.#open;
     this.#rest = '';
@@ -43,12 +45,12 @@ export class SwappedMappingParser {
     const header = HEADER.exec(line);
     if (header !== null) {
       const finished = this.#open;
-      this.#open = { range: rangeOf(header), swapped: false, untouchable: false };
+      this.#open = { range: rangeOf(header), holds: false, untouchable: false };
       return wanted(finished);
     }
     if (this.#open === undefined) return [];
-    const swap = SWAP.exec(line);
-    if (swap !== null) this.#open.swapped = Number(swap[1]) > 0;
+    const size = HELD[this.held].exec(line);
+    if (size !== null) this.#open.holds = Number(size[1]) > 0;
     const flags = FLAGS.exec(line)?.[1]?.split(' ');
     if (flags !== undefined) this.#open.untouchable = UNTOUCHABLE_FLAGS.some((flag) => flags.includes(flag));
     return [];
@@ -56,7 +58,7 @@ export class SwappedMappingParser {
 }
 
 function wanted(mapping: OpenMapping | undefined): AddressRange[] {
-  return mapping?.range !== undefined && mapping.swapped && !mapping.untouchable ? [mapping.range] : [];
+  return mapping?.range !== undefined && mapping.holds && !mapping.untouchable ? [mapping.range] : [];
 }
 
 /** The range of a line that begins a mapping; undefined for any other. */

@@ -7,6 +7,7 @@ import { LinuxCgroupFiles } from './cgroup-files.js';
 import { LinuxDamon } from './damon.js';
 import { LinuxIdlePages } from './idle-pages.js';
 import { LinuxPageFrames } from './page-frames.js';
+import { LinuxPageOut } from './page-out.js';
 import { findCapabilities, hasAnonOnlyEviction } from './capabilities.js';
 import { readQuickPieces, readText, readTextSync, writeText } from './kernel-file.js';
 import { LinuxCompaction } from './compaction.js';
@@ -66,6 +67,7 @@ export function createLinuxKernel(roots: Partial<KernelRoots> = {}): Kernel {
     compaction: new LinuxCompaction(paths),
     pageFrames: new LinuxPageFrames(paths),
     idlePages: new LinuxIdlePages(paths),
+    pageOut: new LinuxPageOut(paths, pageBytes),
     damon: new LinuxDamon(paths, release),
     cgroupFiles: new LinuxCgroupFiles(hierarchy.mountPoint, hierarchy.version),
   };

@@ -4,10 +4,11 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { LockedMappingParser } from '../locked-mappings.js';
 import type { LockChange, LockChangeOutcome, LockedMemory, MlockInterface } from '../mlock.js';
-import { PAGEMAP_ENTRY_BYTES, presentPagesIn, type AddressRange } from '../pagemap.js';
-import { openFile, readPieces, readText } from './kernel-file.js';
+import { presentPagesIn, type AddressRange } from '../pagemap.js';
+import { readPieces, readText } from './kernel-file.js';
 import { identityIn } from './mlock/suitability.js';
 import { machineOf } from './mlock/machines.js';
+import { readPagemap } from './pagemap.js';
 import type { KernelPaths } from './paths.js';
 import { isGone, kernelRefused } from './refusal.js';
 
@@ -28,7 +29,6 @@ done
 const ENDED_BY_ALARM = 128 + 14;
 /** One argument of a program has room for 128 KiB. */
 const RANGES_AT_ONCE = 1000;
-const ENTRIES_PER_READ = 64 * 1024;
 
 const changerScript = fileURLToPath(new URL('./mlock/lock-changer.js', import.meta.url));
 
@@ -96,18 +96,8 @@ export class LinuxMlock implements MlockInterface {
   async presentBytes(pid: number, ranges: readonly AddressRange[]): Promise<number> {
     let pages = 0;
     try {
-      const pagemap = await openFile(this.paths.pagemap(pid), 0);
-      try {
-        const entries = Buffer.allocUnsafe(ENTRIES_PER_READ * PAGEMAP_ENTRY_BYTES);
-        for (const { start, end } of ranges)
-          for (let page = start / this.pageBytes; page < end / this.pageBytes; page += ENTRIES_PER_READ) {
-            const wanted = Math.min(ENTRIES_PER_READ, end / this.pageBytes - page) * PAGEMAP_ENTRY_BYTES;
-            const { bytesRead } = await pagemap.read(entries, 0, wanted, page * PAGEMAP_ENTRY_BYTES);
-            pages += presentPagesIn(entries.subarray(0, bytesRead));
-          }
-      } finally {
-        await pagemap.close();
-      }
+      for await (const { entries } of readPagemap(this.paths.pagemap(pid), ranges, this.pageBytes))
+        pages += presentPagesIn(entries);
     } catch (error) {
       if (!isGone(error)) throw kernelRefused(`Cannot see what process ${pid} has in memory.`, error);
     }

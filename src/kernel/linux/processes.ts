@@ -1,13 +1,13 @@
 import { constants } from 'node:fs';
 import { systemErrno } from '../../errors.js';
 import type { ProcessInterface } from '../kernel.js';
-import { PAGEMAP_ENTRY_BYTES, swappedRangesIn, type AddressRange } from '../pagemap.js';
-import { ReferencedFileParser, SwappedMappingParser } from '../smaps.js';
+import { swappedRangesIn, type AddressRange } from '../pagemap.js';
+import { ReferencedFileParser } from '../smaps.js';
 import { openFile, readPieces } from './kernel-file.js';
+import { holdingMappings, readPagemap } from './pagemap.js';
 import type { KernelPaths } from './paths.js';
 import { isGone, kernelRefused } from './refusal.js';
 
-const ENTRIES_PER_READ = 64 * 1024;
 const POPULATE_BYTES = 1024 * 1024;
 
 /** What is read of processes' memory is not looked at, and not kept: all reads go into this one, also at the same time. */
@@ -61,32 +61,9 @@ export class LinuxProcesses implements ProcessInterface {
   }
 
   async *#swappedPieces(pid: number): AsyncGenerator<AddressRange, void> {
-    const mappings = await this.#swappedMappings(pid);
-    if (mappings.length === 0) return;
-    const pagemap = await openFile(this.paths.pagemap(pid), constants.O_RDONLY);
-    try {
-      const entries = Buffer.allocUnsafe(ENTRIES_PER_READ * PAGEMAP_ENTRY_BYTES);
-      for (const { start, end } of mappings) {
-        let address = start;
-        while (address < end) {
-          const pages = Math.min(ENTRIES_PER_READ, (end - address) / this.pageBytes);
-          const position = (address / this.pageBytes) * PAGEMAP_ENTRY_BYTES;
-          const { bytesRead } = await pagemap.read(entries, 0, pages * PAGEMAP_ENTRY_BYTES, position);
-          if (bytesRead === 0) return;
-          yield* swappedRangesIn(entries.subarray(0, bytesRead), address, this.pageBytes);
-          address += (bytesRead / PAGEMAP_ENTRY_BYTES) * this.pageBytes;
-        }
-      }
-    } finally {
-      await pagemap.close();
-    }
-  }
-
-  async #swappedMappings(pid: number): Promise<AddressRange[]> {
-    const parser = new SwappedMappingParser();
-    const mappings: AddressRange[] = [];
-    for await (const piece of readPieces(this.paths.smaps(pid))) mappings.push(...parser.push(piece));
-    return [...mappings, ...parser.end()];
+    const mappings = await holdingMappings(this.paths.smaps(pid), 'swapped');
+    for await (const { start, entries } of readPagemap(this.paths.pagemap(pid), mappings, this.pageBytes))
+      yield* swappedRangesIn(entries, start, this.pageBytes);
   }
 }
 

@@ -8,7 +8,7 @@ import type { SimulatedMemcg } from './memcg.js';
 import { SimulatedMemcgs } from './memcgs.js';
 import { SimulatedMemoryReclaim } from './memory-reclaim.js';
 import { SimulatedMemory, SimulatedSwap } from './memory.js';
-import { noDamon, noIdlePages } from './no-such-interface.js';
+import { noDamon, noIdlePages, noPageOut } from './no-such-interface.js';
 import { SimulatedMlock } from './mlock.js';
 import { SimulatedPageFrames } from './page-frames.js';
 import { PageSet, type PageSetNature } from './page-set.js';
@@ -65,6 +65,7 @@ export class SimulatedMachine {
       compaction: this.#compaction,
       pageFrames: new SimulatedPageFrames(world),
       idlePages: noIdlePages,
+      pageOut: noPageOut,
       damon: noDamon,
     };
     this.memcg(own);

@@ -1,4 +1,4 @@
-import type { DamonInterface, IdlePageInterface } from '../kernel.js';
+import type { DamonInterface, IdlePageInterface, PageOutInterface } from '../kernel.js';
 import { refused } from './refusals.js';
 
 /** The simulated kernel is built without idle page tracking, as those of most distributions. */
@@ -6,6 +6,15 @@ export const noIdlePages: IdlePageInterface = {
   obstacle: () => Promise.resolve('the simulated kernel has no idle page tracking'),
   read: () => Promise.reject(refused('ENODEV', 'The simulated kernel has no idle page tracking.')),
   mark: () => Promise.reject(refused('ENODEV', 'The simulated kernel has no idle page tracking.')),
+};
+
+/** The simulated kernel has no process_madvise. */
+export const noPageOut: PageOutInterface = {
+  obstacle: () => Promise.resolve('the simulated kernel has no process_madvise'),
+  frames: () => {
+    throw refused('EOPNOTSUPP', 'The simulated kernel has no process_madvise.');
+  },
+  pageOut: () => Promise.reject(refused('EOPNOTSUPP', 'The simulated kernel has no process_madvise.')),
 };
 
 /** The simulated kernel has no DAMON. */

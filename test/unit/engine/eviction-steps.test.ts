@@ -7,6 +7,7 @@ import { startRun } from '../../../src/engine/run.js';
 import { openVein } from '../../../src/engine/vein.js';
 import type { Clock } from '../../../src/kernel/clock.js';
 import type { EvictCommand, Kernel } from '../../../src/kernel/kernel.js';
+import type { AddressRange } from '../../../src/kernel/pagemap.js';
 import type { LruGenMemcg } from '../../../src/kernel/lru-gen.js';
 import type { MemoryStat } from '../../../src/kernel/memory-stat.js';
 import { silentLog } from '../../../src/log.js';
@@ -16,7 +17,7 @@ const memcg = { path: '/test', inode: 7n };
 
 /** A kernel whose swap device takes its time: what a command sends there is on its way until the clock moves, then clean and back in the list. */
 function slowSwap({ anonOnlyEviction, anonPages }: { anonOnlyEviction: boolean; anonPages: number }) {
-  const state = { listed: anonPages, clean: 0, inFlight: 0, file: 10_000, stolen: 0 };
+  const state = { listed: anonPages, mapped: anonPages, clean: 0, inFlight: 0, file: 10_000, stolen: 0 };
   const commands: EvictCommand[] = [];
   const clock: Clock = {
     nowMs: () => 0,
@@ -42,6 +43,13 @@ function slowSwap({ anonOnlyEviction, anonPages }: { anonOnlyEviction: boolean; 
     const alongPages = Math.ceil((command.pages - freed) / 64) * 64;
     state.file -= alongPages;
     free(alongPages);
+  };
+  const pageOut = async (_pid: number, ranges: readonly AddressRange[]): Promise<number> => {
+    const pages = ranges.reduce((sum, { start, end }) => sum + (end - start) / pageBytes, 0);
+    state.listed -= pages;
+    state.mapped -= pages;
+    state.inFlight += pages;
+    return pages;
   };
   const listed = (): LruGenMemcg => ({
     id: '2',
@@ -69,6 +77,7 @@ function slowSwap({ anonOnlyEviction, anonPages }: { anonOnlyEviction: boolean; 
     memcgs: { at: () => memcg },
     memory: { stat },
     lruGen: { evict, readOne: async () => listed() },
+    pageOut: { pageOut },
   } as unknown as Kernel;
   const ledger = new Ledger();
   const noLoans = new BorrowedSettings(kernel.settings, { write: () => undefined });
@@ -85,7 +94,7 @@ function slowSwap({ anonOnlyEviction, anonPages }: { anonOnlyEviction: boolean; 
     stepPages: 4096,
   };
   const run = startRun(request, pageBytes, new AbortController().signal);
-  return { state, commands, ledger, step: (pages: number) => steps.step(run, vein, pages), vein };
+  return { state, commands, ledger, run, steps, step: (pages: number) => steps.step(run, vein, pages), vein };
 }
 
 void t.test('a step waits for its writes to swap and then frees what they left clean', async (t) => {
@@ -131,4 +140,28 @@ void t.test('where anon cannot be evicted alone', async (t) => {
     t.equal((await step(4096)).freedPages, 0);
     t.same(commands, []);
   });
+});
+
+void t.test('what is sent out by address is freed, and booked, once it is written to swap', async (t) => {
+  const { steps, run, state, ledger } = slowSwap({ anonOnlyEviction: false, anonPages: 3000 });
+  const ranges = [
+    { start: 0, end: 600 * pageBytes },
+    { start: 1000 * pageBytes, end: 1400 * pageBytes },
+  ];
+  t.equal(await steps.pageOut(run, { pid: 12, ranges, type: 'anon', toDevice: false }), 1000);
+  t.match(state, { clean: 1000, inFlight: 0 }, 'waited for');
+  t.equal(run.freedPages, 0);
+  await steps.takeSent(run, 1000);
+  t.match(state, { clean: 0, listed: 2000, file: 10_000 });
+  t.equal(run.freedPages, 1000);
+  t.match(ledger.own(memcg), { 'anon swap out': 1000 * pageBytes });
+});
+
+void t.test('a run that its guard ends sends nothing out by address', async (t) => {
+  const { steps, run, state } = slowSwap({ anonOnlyEviction: true, anonPages: 3000 });
+  const guarded = { ...run, request: { ...run.request, guard: async () => 'pressure' } };
+  const ranges = [{ start: 0, end: pageBytes }];
+  t.equal(await steps.pageOut(guarded, { pid: 12, ranges, type: 'anon', toDevice: false }), 0);
+  t.equal(state.mapped, 3000);
+  t.equal(guarded.stoppedBy, 'pressure');
 });

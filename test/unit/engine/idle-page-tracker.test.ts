@@ -76,6 +76,38 @@ void t.test('use through read(2) keeps page cache young although its mark stays'
   t.strictSame(rounds.pages(memcg, 'file'), { 0: 10, 4: 20 });
 });
 
+void t.test('tells page by page what is idle for how long, and what has been used since the look', async (t) => {
+  const frames = new ModelFrames();
+  const [, hot, woken] = frames.add(memcg, 'anon', 3);
+  const rounds = await start(frames);
+  for (let round = 0; round < 6; round++) {
+    hot?.touch();
+    await rounds.look();
+  }
+  const pfns = Float64Array.of(0, 1, 2);
+  const idleAmong = (idleMs: number, atMs = rounds.atMs): Promise<Uint8Array> | undefined =>
+    rounds.tracker.idleFrames(memcg, idleMs, atMs)?.among(pfns, 'anon');
+  t.same(await idleAmong(5 * periodMs), Uint8Array.of(1, 0, 1));
+  t.equal(idleAmong(6 * periodMs), undefined, 'longer than it has looked');
+  t.same(await idleAmong(6 * periodMs, rounds.atMs + periodMs), Uint8Array.of(1, 0, 1), 'a period after the look');
+  woken?.touch();
+  t.same(await idleAmong(5 * periodMs), Uint8Array.of(1, 0, 0));
+  t.equal(rounds.tracker.idleFrames(memcgOf('/b', 8n), 300 * periodMs, rounds.atMs), undefined);
+});
+
+void t.test('while a look goes on nothing is taken for a period older than it is', async (t) => {
+  const frames = new ModelFrames();
+  frames.add(memcg, 'anon', 1);
+  const rounds = await start(frames);
+  for (let round = 0; round < 4; round++) await rounds.look();
+  // Ends after its first slice, in which the page is.
+  await rounds.tracker.beforeAgings(rounds.atMs, AbortSignal.abort());
+  const idleAmong = (idleMs: number): Promise<Uint8Array> | undefined =>
+    rounds.tracker.idleFrames(memcg, idleMs, rounds.atMs)?.among(Float64Array.of(0), 'anon');
+  t.same(await idleAmong(3 * periodMs), Uint8Array.of(1));
+  t.equal(idleAmong(4 * periodMs), undefined);
+});
+
 void t.test('memcgs that are gone are forgotten, and all is when asked', async (t) => {
   const frames = new ModelFrames();
   frames.add(memcg, 'anon', 10);

@@ -22,6 +22,7 @@ function watched({ obstacle }: { readonly obstacle?: string } = {}) {
     beforeAgings: note('tracker looks before agings'),
     observe: note('tracker looks'),
     cohorts: () => [cohort],
+    idleFrames: (_memcg, idleMs, atMs) => (asked.push(`idle for ${idleMs} at ${atMs}`), undefined),
     forget: () => void asked.push('tracker forgets'),
   };
   const witness: ReadWitness = {
@@ -46,8 +47,9 @@ void t.test('runs are watched by the witness, ages are those of the tracker', as
   t.equal(it.readWitness, 'flags (evictions only)');
   t.same(it.cohorts(memcg), [cohort]);
   t.ok(await it.watchReads(memcg, 1000));
+  it.idleFrames(memcg, 1000, 5000);
   await it.stop();
-  t.same(asked, ['tracker starts', 'tracker stops', 'witness stops']);
+  t.same(asked, ['tracker starts', 'idle for 1000 at 5000', 'tracker stops', 'witness stops']);
 });
 
 void t.test('the witness looks before agings at what the look before has seen', async (t) => {

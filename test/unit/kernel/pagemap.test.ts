@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { swappedRangesIn, type AddressRange } from '../../../src/kernel/pagemap.js';
+import { framesIn, swappedRangesIn, type AddressRange } from '../../../src/kernel/pagemap.js';
 import { captured, capturedBytes, CAPTURED_KERNELS } from './fixtures.js';
 
 const PAGE_BYTES = 4096;
@@ -69,3 +69,11 @@ void t.test('covers exactly the swapped pages, whatever the entries', async () =
 function totalBytes(ranges: readonly AddressRange[]): number {
   return ranges.reduce((sum, { start, end }) => sum + end - start, 0);
 }
+
+void t.test('gives the page frame of each page in memory, however high, and none for others', async (t) => {
+  const highest = 2n ** 55n - 1n;
+  const entries = pagemapOf(PRESENT | 7n, SWAPPED | 8n, NOTHING, PRESENT | FILE_OR_SHARED | EXCLUSIVE | (2n ** 33n));
+  t.same([...framesIn(entries)], [7, -1, -1, 2 ** 33]);
+  t.same([...framesIn(pagemapOf(PRESENT | highest))], [Number(highest)]);
+  t.same([...framesIn(entries.subarray(0, 12))], [7], 'what is cut off is passed over');
+});

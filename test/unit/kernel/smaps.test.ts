@@ -1,13 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import t from 'tap';
-import { ReferencedFileParser, SwappedMappingParser } from '../../../src/kernel/smaps.js';
+import { HoldingMappingParser, ReferencedFileParser } from '../../../src/kernel/smaps.js';
 import type { AddressRange } from '../../../src/kernel/pagemap.js';
 import { anyBytes, damaged, hasOnlyCounts, pieces } from './arbitrary-text.js';
 import { captured, CAPTURED_KERNELS } from './fixtures.js';
 
 function swappedMappings(...text: string[]): AddressRange[] {
-  const parser = new SwappedMappingParser();
+  const parser = new HoldingMappingParser('swapped');
   const mappings = text.flatMap((piece) => parser.push(piece));
   return [...mappings, ...parser.end()];
 }
@@ -26,6 +26,13 @@ for (const kernel of CAPTURED_KERNELS) {
     t.ok(mappings.some(({ start }) => start === parseInt(captured(kernel, 'pagemap-start'), 16)));
   });
 }
+
+void t.test('finds the mappings that have pages in memory as well', async (t) => {
+  const parser = new HoldingMappingParser('resident');
+  const empty = mapping('1000-2000', 4, 'rd').replace('Rss:                  64', 'Rss:   0');
+  const held = parser.push(empty + mapping('3000-4000', 0, 'rd') + mapping('5000-6000', 0, 'rd io'));
+  t.strictSame([...held, ...parser.end()], [{ start: 0x3000, end: 0x4000 }]);
+});
 
 void t.test('gives the range of a mapping', async (t) => {
   t.strictSame(swappedMappings(mapping('7f0000000000-7f0000010000', 4, 'rd wr mr')), [

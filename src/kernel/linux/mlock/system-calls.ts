@@ -1,6 +1,5 @@
-import koffi from 'koffi';
+import { addressOf, called, libc } from '../libc.js';
 
-const libc = koffi.load(null);
 const callPtrace = libc.func('long ptrace(int request, int pid, uintptr_t address, uintptr_t data)');
 const callWaitid = libc.func('int waitid(int type, int pid, uintptr_t information, int options)');
 /** Microseconds. */
@@ -33,19 +32,6 @@ const WALL = 0x40000000;
 /** Places in the siginfo of a child that has stopped or ended. */
 const SIGINFO = { code: 8, status: 24, bytes: 128 } as const;
 const CLD_TRAPPED = 4;
-
-/** How ptrace(2) and waitid(2) can fail. */
-const OWN_ERRORS = ['EBUSY', 'ECHILD', 'EFAULT', 'EINTR', 'EINVAL', 'EIO', 'ENODEV', 'EPERM', 'ESRCH'];
-const MOST_TRIES = 10;
-
-/** A system call that the kernel refused, as Node reports its own: with the errno's name in `code`. */
-export class SystemCallError extends Error {
-  readonly code: string;
-  constructor(call: string, code: string) {
-    super(`${call}: ${code}`);
-    this.code = code;
-  }
-}
 
 /** ptrace(2). `data` is a number, or a buffer whose address is meant. Throws SystemCallError. */
 export function ptrace(request: number, pid: number, address: number, data: number | Buffer): number {
@@ -82,19 +68,6 @@ export function waitForStop(pid: number, patienceSeconds: number): number | unde
   return undefined;
 }
 
-/**
- * What `call`, a system call, answers. Throws SystemCallError. Between it and our look at errno the engine may have made calls of its own (a collection that returns memory), and left theirs: a call that
- * seems to have failed as it cannot is made again. One that failed has done nothing.
- */
-export function called(name: string, call: () => number): number {
-  for (let tries = 1; ; tries++) {
-    const result = call();
-    if (result !== -1) return result;
-    const code = errnoName(koffi.errno());
-    if (OWN_ERRORS.includes(code) || tries === MOST_TRIES) throw new SystemCallError(name, code);
-  }
-}
-
 function ioVector(buffer: Buffer): Buffer {
   const vector = Buffer.alloc(16);
   vector.writeBigUInt64LE(BigInt(addressOf(buffer)), 0);
@@ -102,14 +75,6 @@ function ioVector(buffer: Buffer): Buffer {
   return vector;
 }
 
-function addressOf(buffer: Buffer): number {
-  return Number(koffi.address(buffer));
-}
-
 function requestName(request: number): string {
   return Object.entries(PTRACE).find(([, number]) => number === request)?.[0] ?? String(request);
-}
-
-function errnoName(errno: number): string {
-  return Object.entries(koffi.os.errno).find(([, number]) => number === errno)?.[0] ?? `errno ${errno}`;
 }

@@ -1,6 +1,6 @@
 import koffi from 'koffi';
 import t from 'tap';
-import { called } from '../../../../../src/kernel/linux/mlock/system-calls.js';
+import { called } from '../../../../src/kernel/linux/libc.js';
 
 /** A call that fails so, one time after the other, and then answers 7. */
 function failing(...errnos: string[]): { readonly call: () => number; readonly times: () => number } {

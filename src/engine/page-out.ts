@@ -1,0 +1,97 @@
+import type { Clock } from '../kernel/clock.js';
+import type { Kernel } from '../kernel/kernel.js';
+import type { AddressRange } from '../kernel/pagemap.js';
+import type { EvictionSteps } from './eviction-steps.js';
+import type { PageType } from './eviction.js';
+import type { Run } from './run.js';
+import type { IdleFrames, Tracker } from './tracker.js';
+
+/** Pages of one type that are idle for long enough, and where anonymous memory of them is to go. */
+interface Share {
+  readonly type: PageType;
+  readonly idleMs: number;
+  readonly toDevice: boolean;
+}
+
+/**
+ * The part of a run that goes by addresses: mapped pages that a tracker knows to be idle, one by one, however young the kernel holds them to be. Its generations
+ * leave alone what idle page tracking saw in use since they last looked, however long ago that was (folio_set_young in mm/page_idle.c).
+ */
+export class PageOut {
+  constructor(
+    private readonly kernel: Pick<Kernel, 'pageOut' | 'memcgs' | 'pageBytes'>,
+    private readonly clock: Clock,
+    private readonly steps: Pick<EvictionSteps, 'pageOut' | 'takeSent'>,
+    private readonly tracker: Pick<Tracker, 'idleFrames'>,
+  ) {}
+
+  /** Sends out what is known to be idle as long as the run asks, within its limit. Nothing with other trackers. Throws KERNEL_REFUSED, MEMCG_GONE. */
+  async run(run: Run): Promise<void> {
+    const { memcg, agePeriods, narrow } = run.request;
+    // Who asks for no age, or for less than what generations show, means generations.
+    if (agePeriods === 0 || narrow) return;
+    const mostPages = run.leftPages;
+    let sentPages = 0;
+    for (const share of sharesOf(run)) {
+      const frames = this.tracker.idleFrames?.(memcg, share.idleMs, this.clock.nowMs());
+      if (!frames || (await this.#isObstructed(run))) return;
+      const before = { sentPages, freedPages: run.freedPages };
+      for (const pid of await this.kernel.memcgs.tasks(memcg.path))
+        sentPages += await this.#ofProcess(run, pid, share, frames, mostPages - sentPages);
+      const unfreedPages = sentPages - before.sentPages - (run.freedPages - before.freedPages);
+      if (share.type === 'anon' && unfreedPages > 0) await this.steps.takeSent(run, unfreedPages);
+    }
+  }
+
+  /** Answers the pages sent. What is found idle is sent out at once, a step at a time, before it can be used again. */
+  async #ofProcess(run: Run, pid: number, share: Share, frames: IdleFrames, mostPages: number): Promise<number> {
+    const { stepPages } = run.request;
+    const { type, toDevice } = share;
+    let sentPages = 0;
+    for await (const { start, pfns } of this.kernel.pageOut.frames(pid))
+      for (let first = 0; first < pfns.length; first += stepPages) {
+        const roomPages = Math.min(mostPages - sentPages, run.leftPages);
+        if (run.signal.aborted || roomPages <= 0) return sentPages;
+        const idle = await frames.among(pfns.subarray(first, first + stepPages), type);
+        const ranges = rangesOf(idle, start + first * this.kernel.pageBytes, this.kernel.pageBytes, roomPages);
+        if (ranges.length > 0) sentPages += await this.steps.pageOut(run, { pid, ranges, type, toDevice });
+      }
+    return sentPages;
+  }
+
+  async #isObstructed(run: Run): Promise<boolean> {
+    const obstacle = await this.kernel.pageOut.obstacle();
+    if (obstacle === undefined) return false;
+    run.shortfalls.push(
+      `what was ever in use since it came in may stay until the second write of a threshold, as it cannot be sent out by address: ${obstacle}`,
+    );
+    return true;
+  }
+}
+
+/** What a run asks for, the part of anonymous memory that is to go to a swap device, past zswap, first. */
+function sharesOf({ request }: Run): Share[] {
+  const { types, agePeriods, periodMs, deviceIdleMs = Infinity } = request;
+  const idleMs = agePeriods * periodMs;
+  return types.flatMap((type): Share[] => {
+    const all = { type, idleMs, toDevice: false };
+    if (type === 'file' || deviceIdleMs === Infinity) return [all];
+    const toDevice = { type, idleMs: Math.max(idleMs, deviceIdleMs), toDevice: true };
+    return deviceIdleMs <= idleMs ? [toDevice] : [toDevice, all];
+  });
+}
+
+/** The pages that are marked, as ranges of addresses: at most `mostPages`. */
+function rangesOf(marked: Uint8Array, startAddress: number, pageBytes: number, mostPages: number): AddressRange[] {
+  const ranges: { start: number; end: number }[] = [];
+  let left = mostPages;
+  for (let index = 0; index < marked.length && left >= 1; index++) {
+    if (marked[index] === 0) continue;
+    left--;
+    const start = startAddress + index * pageBytes;
+    const last = ranges.at(-1);
+    if (last?.end === start) last.end = start + pageBytes;
+    else ranges.push({ start, end: start + pageBytes });
+  }
+  return ranges;
+}

@@ -1,0 +1,126 @@
+import t from 'tap';
+import type { PageOutTarget } from '../../../src/engine/eviction.js';
+import { PageOut } from '../../../src/engine/page-out.js';
+import { type ReclaimRequest, startRun } from '../../../src/engine/run.js';
+import type { IdleFrames } from '../../../src/engine/tracker.js';
+import type { Kernel, MappedFrames } from '../../../src/kernel/kernel.js';
+import { pageBytes } from './world.js';
+
+const memcg = { path: '/a', inode: 7n };
+const periodMs = 1000;
+
+/** Frames of a process from address 0 on, by how many periods they are idle: negative for page cache. */
+function worldOf(
+  idlePeriods: readonly number[],
+  options: Partial<ReclaimRequest> & { readonly obstacle?: string } = {},
+) {
+  const { obstacle, ...asked } = options;
+  const sent: Omit<PageOutTarget, 'ranges'>[] & { readonly ranges?: never } = [];
+  const ranges: string[] = [];
+  const takenPages: number[] = [];
+  const there = new Set(idlePeriods.keys());
+  const kernel = {
+    pageBytes,
+    memcgs: { tasks: async () => [12] },
+    pageOut: {
+      obstacle: async () => obstacle,
+      async *frames(): AsyncGenerator<MappedFrames> {
+        yield { start: 0, pfns: Float64Array.from(idlePeriods, (_, pfn) => (there.has(pfn) ? pfn : -1)) };
+      },
+    },
+  } as unknown as Pick<Kernel, 'pageOut' | 'memcgs' | 'pageBytes'>;
+  const idleFrames = (_memcg: unknown, idleMs: number): IdleFrames => ({
+    among: async (pfns, type) =>
+      Uint8Array.from(pfns, (pfn) => {
+        const periods = idlePeriods[pfn] ?? 0;
+        return Number((type === 'file') === periods < 0 && Math.abs(periods) * periodMs >= idleMs);
+      }),
+  });
+  const request: ReclaimRequest = {
+    memcg,
+    agePeriods: 5,
+    periodMs,
+    limitBytes: Infinity,
+    types: ['anon', 'file'],
+    stepPages: 1024,
+    ...asked,
+  };
+  const run = startRun(request, pageBytes, new AbortController().signal);
+  const steps = {
+    pageOut: async (_run: unknown, { ranges: wanted, ...target }: PageOutTarget) => {
+      sent.push(target);
+      ranges.push(wanted.map(({ start, end }) => `${start / pageBytes}-${end / pageBytes}`).join(' '));
+      let pages = 0;
+      for (const { start, end } of wanted)
+        for (let at = start; at < end; at += pageBytes) if (there.delete(at / pageBytes)) pages++;
+      // Page cache is gone at once, anonymous memory once it is written.
+      if (target.type === 'file') run.freedPages += pages;
+      return pages;
+    },
+    takeSent: async (_run: unknown, pages: number) => {
+      takenPages.push(pages);
+      run.freedPages += pages;
+      run.leftPages -= pages;
+    },
+  };
+  const clock = { nowMs: () => 0, sleep: async () => undefined };
+  const pageOut = new PageOut(kernel, clock, steps, { idleFrames });
+  return { run, ranges, sent, takenPages, go: () => pageOut.run(run) };
+}
+
+void t.test('sends out what is idle for long enough, neighbours in one range, anon first', async (t) => {
+  const { go, ranges, sent, takenPages } = worldOf([5, 9, 1, 7, -6, -2, -5]);
+  await go();
+  t.same(ranges, ['0-2 3-4', '4-5 6-7']);
+  t.same(
+    sent.map(({ pid, type, toDevice }) => ({ pid, type, toDevice })),
+    [
+      { pid: 12, type: 'anon', toDevice: false },
+      { pid: 12, type: 'file', toDevice: false },
+    ],
+  );
+  t.same(takenPages, [3], 'what went to swap is freed');
+});
+
+void t.test('never more than asked, of both types together', async (t) => {
+  const { go, ranges } = worldOf([9, 9, 9, -9, -9, -9], { limitBytes: 4 * pageBytes });
+  await go();
+  t.same(ranges, ['0-3', '3-4']);
+});
+
+void t.test('in steps, each looked at right before it goes', async (t) => {
+  const { go, ranges } = worldOf(Array<number>(300).fill(9), { stepPages: 128, types: ['anon'] });
+  await go();
+  t.same(ranges, ['0-128', '128-256', '256-300']);
+});
+
+void t.test(
+  'what is as old as a swap device asks for goes there first, the rest where the kernel puts it',
+  async (t) => {
+    const { go, ranges, sent } = worldOf([5, 9, 6], { deviceIdleMs: 8 * periodMs, types: ['anon'] });
+    await go();
+    t.same(ranges, ['1-2', '0-1 2-3']);
+    t.same(
+      sent.map(({ toDevice }) => toDevice),
+      [true, false],
+    );
+    const all = worldOf([5, 9, 6], { deviceIdleMs: 2 * periodMs, types: ['anon'] });
+    await all.go();
+    t.same(all.ranges, ['0-3'], 'all of it where all is old enough');
+  },
+);
+
+void t.test('leaves to generations who asks for no age, or for less than they show', async (t) => {
+  for (const request of [{ agePeriods: 0 }, { narrow: () => [] }]) {
+    const { go, ranges } = worldOf([9, 9], request);
+    await go();
+    t.same(ranges, []);
+  }
+});
+
+void t.test('says why nothing is sent out by address where that cannot be', async (t) => {
+  const { go, run, ranges } = worldOf([9, 9], { obstacle: 'coldpgs has no CAP_SYS_NICE' });
+  await go();
+  t.same(ranges, []);
+  t.match(run.shortfalls, [/second write.*CAP_SYS_NICE/]);
+});
