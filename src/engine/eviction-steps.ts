@@ -11,7 +11,7 @@ import type { Eviction, PageOutTarget, PageType } from './eviction.js';
 import type { Ledger } from './ledger.js';
 import { generationsOf, pagesField } from './reclaim-plan.js';
 import { fewPages, type Run } from './run.js';
-import { goesToDevice, openVein, type Vein } from './vein.js';
+import { goesToDevice, type Vein } from './vein.js';
 
 /** What a step freed, and the refaults of its type after it. */
 export interface Step {
@@ -48,7 +48,10 @@ export class EvictionSteps {
     return { freedPages: step.freedPages + rest.freedPages, refaultPages: rest.refaultPages };
   }
 
-  /** Sends out memory of a process by address. Answers the pages sent: those that are written to swap are freed by {@link takeSent}. Throws KERNEL_REFUSED, CANCELLED. */
+  /**
+   * Sends out memory of a process by address. Answers the pages sent: those that are written to swap are freed with the kernel's oldest generations, which they stand in
+   * then. Throws KERNEL_REFUSED, CANCELLED.
+   */
   async pageOut(run: Run, target: PageOutTarget): Promise<number> {
     const { memcg, onFreed } = run.request;
     if (await this.#isStopped(run, target.type)) return 0;
@@ -62,16 +65,6 @@ export class EvictionSteps {
     run.evictionMs += tookMs;
     if (freedPages < sentPages) await this.#settled(run);
     return sentPages;
-  }
-
-  /** Frees at most `pages` of what was sent to swap and is written. With several nodes, where it is not known on which it is, that is left to the kernel. */
-  async takeSent(run: Run, pages: number): Promise<void> {
-    const listed = await this.listed(run.request.memcg);
-    const [only, other] = listed.nodes;
-    const newest = only?.generations.at(-3);
-    if (!only || !newest || other) return;
-    const cold = { id: listed.id, node: only.node, type: 'anon', newestSeq: newest.seq, pages } as const;
-    await this.#takeWritten(run, openVein(cold, listed), pages);
   }
 
   /** The generations of a live memcg. Throws MEMCG_GONE. */

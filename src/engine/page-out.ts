@@ -21,7 +21,7 @@ export class PageOut {
   constructor(
     private readonly kernel: Pick<Kernel, 'pageOut' | 'memcgs' | 'pageBytes'>,
     private readonly clock: Clock,
-    private readonly steps: Pick<EvictionSteps, 'pageOut' | 'takeSent'>,
+    private readonly steps: Pick<EvictionSteps, 'pageOut'>,
     private readonly tracker: Pick<Tracker, 'idleFrames'>,
   ) {}
 
@@ -30,16 +30,12 @@ export class PageOut {
     const { memcg, agePeriods, narrow } = run.request;
     // Who asks for no age, or for less than what generations show, means generations.
     if (agePeriods === 0 || narrow) return;
-    const mostPages = run.leftPages;
-    let sentPages = 0;
+    let leftPages = run.leftPages;
     for (const share of sharesOf(run)) {
       const frames = this.tracker.idleFrames?.(memcg, share.idleMs, this.clock.nowMs());
       if (!frames || (await this.#isObstructed(run))) return;
-      const before = { sentPages, freedPages: run.freedPages };
       for (const pid of await this.kernel.memcgs.tasks(memcg.path))
-        sentPages += await this.#ofProcess(run, pid, share, frames, mostPages - sentPages);
-      const unfreedPages = sentPages - before.sentPages - (run.freedPages - before.freedPages);
-      if (share.type === 'anon' && unfreedPages > 0) await this.steps.takeSent(run, unfreedPages);
+        leftPages -= await this.#ofProcess(run, pid, share, frames, leftPages);
     }
   }
 

@@ -58,6 +58,7 @@ if (hasIdlePages) {
     const memcg = Memcg.make('by-address');
     const files = [await makeDataFile('idle', setMib), await makeDataFile('used', setMib)] as const;
     const daemon = await Daemon.start({ periodMs, options: ['--tracker', 'idle-page'] });
+    await echo(4, daemon.memcgFile(memcg, 'flags'));
     const sets = [
       `anon:${setMib}:0`,
       `mapped:${setMib}:0:${files[0]}`,
