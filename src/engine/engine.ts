@@ -131,6 +131,7 @@ export class Engine {
       new SlabReclaim(kernel, clock, this.ledger, log),
       this.compactions,
       this.#census,
+      this.tracker,
       problems,
       log,
     );

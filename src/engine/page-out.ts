@@ -1,5 +1,5 @@
 import type { Clock } from '../kernel/clock.js';
-import type { Kernel } from '../kernel/kernel.js';
+import type { Kernel, Memcg } from '../kernel/kernel.js';
 import type { AddressRange } from '../kernel/pagemap.js';
 import type { EvictionSteps } from './eviction-steps.js';
 import type { PageType } from './eviction.js';
@@ -63,6 +63,17 @@ export class PageOut {
     );
     return true;
   }
+}
+
+/** Whether a tracker that knows each page of a memcg has seen some idle for so long. */
+export function knowsIdle(
+  tracker: Pick<Tracker, 'idleFrames' | 'cohorts'>,
+  memcg: Memcg,
+  idleMs: number,
+  atMs: number,
+): boolean {
+  if (tracker.idleFrames?.(memcg, idleMs, atMs) === undefined) return false;
+  return tracker.cohorts(memcg).some(({ idleAtLeastMs }) => idleAtLeastMs >= idleMs);
 }
 
 /** What a run asks for, the part of anonymous memory that is to go to a swap device, past zswap, first. */

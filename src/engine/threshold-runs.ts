@@ -12,12 +12,14 @@ import type { EngineSettings } from './engine-settings.js';
 import type { PageType } from './eviction.js';
 import type { MemcgRuns } from './memcg-runs.js';
 import type { MlockedMemory } from './mlocked.js';
+import { knowsIdle } from './page-out.js';
 import type { Problems } from './problems.js';
 import type { OfflineMemcgs } from './offline-memcgs.js';
 import { planReclaim } from './reclaim-plan.js';
 import { largestStepPages, type ReclaimRequest } from './run.js';
 import type { SlabReclaim } from './slab.js';
 import type { SwapSplit } from './swap-split.js';
+import type { Tracker } from './tracker.js';
 import { isBelow } from '../kernel/lineage.js';
 
 /** coldpgs's batch counts pages per lock hold; a step of ours is so many batches. */
@@ -46,6 +48,7 @@ export class ThresholdRuns {
     private readonly slab: SlabReclaim,
     private readonly compaction: CompactionRequests,
     private readonly census: Census,
+    private readonly tracker: Pick<Tracker, 'idleFrames' | 'cohorts'>,
     private readonly problems: Problems,
     private readonly log: Log,
   ) {}
@@ -127,7 +130,8 @@ export class ThresholdRuns {
       if (mlocked.has(memcg.path)) return true;
       if (!generations || this.allowed.ignoresAge(by ?? memcg)) return generations !== undefined;
       const idleMs = write.agePeriods * this.settings.scanPeriodMs;
-      return planReclaim(generations, ['anon', 'file'], idleMs, this.census, atMs).cold.length > 0;
+      const { cold } = planReclaim(generations, ['anon', 'file'], idleMs, this.census, atMs);
+      return cold.length > 0 || knowsIdle(this.tracker, memcg, idleMs, atMs);
     });
     const runs = worthIt.map((memcg) => this.#reclaimOne(memcg, Infinity, false, write, by));
     for (const [index, ended] of (await Promise.allSettled(runs)).entries()) {

@@ -1,8 +1,8 @@
 import t from 'tap';
 import type { PageOutTarget } from '../../../src/engine/eviction.js';
-import { PageOut } from '../../../src/engine/page-out.js';
+import { knowsIdle, PageOut } from '../../../src/engine/page-out.js';
 import { type ReclaimRequest, startRun } from '../../../src/engine/run.js';
-import type { IdleFrames } from '../../../src/engine/tracker.js';
+import type { IdleCohort, IdleFrames } from '../../../src/engine/tracker.js';
 import type { Kernel, MappedFrames } from '../../../src/kernel/kernel.js';
 import { pageBytes } from './world.js';
 
@@ -114,4 +114,13 @@ void t.test('says why nothing is sent out by address where that cannot be', asyn
   await go();
   t.same(ranges, []);
   t.match(run.shortfalls, [/second write.*CAP_SYS_NICE/]);
+});
+
+void t.test('a memcg is worth a run when pages of it are known to be idle for long enough', async (t) => {
+  const cohorts = (): IdleCohort[] => [{ type: 'anon', pages: 1, idleAtLeastMs: 5000, idleAtMostMs: 6000 }];
+  const idleFrames = (): IdleFrames => ({ among: async (pfns) => new Uint8Array(pfns.length) });
+  t.equal(knowsIdle({ cohorts, idleFrames }, memcg, 5000, 0), true);
+  t.equal(knowsIdle({ cohorts, idleFrames }, memcg, 5001, 0), false);
+  t.equal(knowsIdle({ cohorts, idleFrames: () => undefined }, memcg, 5000, 0), false, 'ages, but not of each page');
+  t.equal(knowsIdle({ cohorts }, memcg, 5000, 0), false);
 });
