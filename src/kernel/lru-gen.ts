@@ -1,3 +1,5 @@
+import { LineScanner } from './line-scanner.js';
+
 /**
  * The text of debugfs `lru_gen` (Documentation/admin-guide/mm/multigen_lru.rst; lru_gen_seq_show in mm/vmscan.c): per memcg a header, per
  * memory node a line, per generation a row `seq age_ms anon_pages file_pages`.
@@ -31,7 +33,9 @@ export interface LruGenMemcg {
 
 /** Whether any page of the memcg is on a list. */
 export function hasPages({ nodes }: LruGenMemcg): boolean {
-  return nodes.some(({ generations }) => generations.some((one) => one.anonPages > 0 || one.filePages > 0));
+  for (const { generations } of nodes)
+    for (const one of generations) if (one.anonPages > 0 || one.filePages > 0) return true;
+  return false;
 }
 
 /** The id of memcgs that are offline. */
@@ -48,73 +52,97 @@ interface OpenMemcg {
   readonly nodes: OpenNode[];
 }
 
-const HEADER = /^memcg +(\d{1,20}) ?(.*)$/s;
-const NODE = /^ ?node +(\d{1,9})$/;
-/** At most ten blanks before the seq: rows of lru_gen_full that are not generations are indented further. Marks may follow the sizes. */
-const GENERATION = /^ {0,10}(\d{1,20}) +(\d{1,20}) +(-?\d{1,20})[a-z]? +(-?\d{1,20})[a-z]? *$/;
+/** At most so many blanks before the seq: rows of lru_gen_full that are not generations are indented further. */
+const mostIndent = 10;
 
 /** Parses lru_gen in pieces of any size. Lines it does not know, and rows outside a memcg or node, are passed over. */
 export class LruGenParser {
   #rest = '';
   #open: OpenMemcg | undefined;
   /** Thousands of memcgs have generations of the same few numbers: one object for each number. */
-  readonly #seqs = new Map<string, bigint>();
+  readonly #seqs = new Map<number, bigint>();
+  #headers = 0;
+
+  /** `pathsBefore`: those of an earlier listing, in its order. A path that is the same is the same string then, which costs less to have and to find in a map. */
+  constructor(private readonly pathsBefore: readonly string[] = []) {}
 
   /** Takes the next piece of text (latin1); answers the memcgs that are complete with it. */
   push(piece: string): LruGenMemcg[] {
-    const lines = (this.#rest + piece).split('\n');
-    this.#rest = lines.pop() ?? '';
+    const lines = new LineScanner(this.#rest + piece);
     const complete: LruGenMemcg[] = [];
-    for (const line of lines) {
-      const finished = this.#take(line);
+    while (lines.nextLine()) {
+      const finished = this.#take(lines);
       if (finished !== undefined) complete.push(finished);
     }
+    this.#rest = lines.unfinished();
     return complete;
   }
 
   /** Ends the text: answers the last memcg. A last line without its newline is cut off, and dropped. */
   end(): LruGenMemcg[] {
-    const last = this.#open;
+    const last = this.#finished();
     this.#rest = '';
     this.#open = undefined;
     return last === undefined ? [] : [last];
   }
 
   /** Takes one line; answers the memcg that it ends. */
-  #take(line: string): LruGenMemcg | undefined {
-    // Most lines are these.
-    const row = GENERATION.exec(line);
-    if (row !== null) {
-      this.#open?.nodes.at(-1)?.generations.push(this.#generationOf(row));
-      return undefined;
-    }
-    const header = HEADER.exec(line);
-    if (header !== null) {
-      const finished = this.#open;
-      const [, id = OFFLINE_ID, path = ''] = header;
-      // With memcg disabled at boot the path is empty, and what is listed is the whole machine.
-      this.#open = { id, path: path === '' ? '/' : path, nodes: [] };
-      return finished;
-    }
-    const node = NODE.exec(line);
-    if (node !== null) this.#open?.nodes.push({ node: Number(node[1]), generations: [] });
+  #take(line: LineScanner): LruGenMemcg | undefined {
+    const blanks = line.skipBlanks();
+    if (blanks === 0 && line.skipWord('memcg')) return this.#takeHeader(line);
+    if (blanks <= 1 && line.skipWord('node')) this.#takeNode(line);
+    else if (blanks <= mostIndent) this.#takeGeneration(line);
     return undefined;
   }
 
-  #generationOf([, seq = '0', ageMs, anonPages, filePages]: RegExpExecArray): Generation {
-    return {
-      seq: this.#seqOf(seq),
-      ageMs: Number(ageMs),
-      anonPages: Math.max(0, Number(anonPages)),
-      filePages: Math.max(0, Number(filePages)),
-    };
+  /** `memcg ID PATH`, where the path may have blanks. */
+  #takeHeader(line: LineScanner): LruGenMemcg | undefined {
+    if (line.skipBlanks() === 0) return undefined;
+    const id = line.digits();
+    if (id === '') return undefined;
+    line.skipWord(' ');
+    const path = line.rest(this.pathsBefore[this.#headers++]);
+    const finished = this.#finished();
+    // With memcg disabled at boot the path is empty, and what is listed is the whole machine.
+    this.#open = { id, path: path === '' ? '/' : path, nodes: [] };
+    return finished;
   }
 
-  #seqOf(text: string): bigint {
-    const known = this.#seqs.get(text);
+  /** The memcg whose lines have ended. Its arrays are as long as they must be: one that grew has room for sixteen more, and thousands are kept from look to look. */
+  #finished(): LruGenMemcg | undefined {
+    if (!this.#open) return undefined;
+    const { id, path, nodes } = this.#open;
+    return { id, path, nodes: nodes.map(({ node, generations }) => ({ node, generations: generations.slice() })) };
+  }
+
+  /** ` node NUMBER`. */
+  #takeNode(line: LineScanner): void {
+    if (line.skipBlanks() === 0) return;
+    const node = line.count();
+    if (node >= 0 && node < 1e9 && line.isAtEnd) this.#open?.nodes.push({ node, generations: [] });
+  }
+
+  /** `SEQ AGE_MS ANON_PAGES FILE_PAGES`. Marks may follow the sizes. */
+  #takeGeneration(line: LineScanner): void {
+    const seq = this.#seqOf(line);
+    if (seq === undefined || line.skipBlanks() === 0) return;
+    const ageMs = line.count();
+    if (ageMs < 0 || line.skipBlanks() === 0) return;
+    const anonPages = line.size();
+    if (anonPages < 0 || line.skipBlanks() === 0) return;
+    const filePages = line.size();
+    if (filePages < 0) return;
+    line.skipBlanks();
+    if (line.isAtEnd) this.#open?.nodes.at(-1)?.generations.push({ seq, ageMs, anonPages, filePages });
+  }
+
+  #seqOf(line: LineScanner): bigint | undefined {
+    const count = line.count();
+    if (count < 0) return undefined;
+    const known = this.#seqs.get(count);
     if (known !== undefined) return known;
-    const seq = BigInt(text);
-    this.#seqs.set(text, seq);
+    const seq = BigInt(count);
+    this.#seqs.set(count, seq);
     return seq;
   }
 }

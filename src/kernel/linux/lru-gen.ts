@@ -29,6 +29,9 @@ export interface LruGenSurroundings {
 }
 
 export class LinuxLruGen implements LruGenInterface {
+  /** Of the latest listing, in its order. */
+  #paths: readonly string[] = [];
+
   constructor(
     private readonly file: LruGenFile,
     private readonly memcgs: Pick<MemcgInterface, 'at' | 'has'>,
@@ -36,26 +39,29 @@ export class LinuxLruGen implements LruGenInterface {
   ) {}
 
   async read(): Promise<LruGenMemcg[]> {
-    const listed: LruGenMemcg[] = [];
-    const readMs: number[] = [];
-    for await (const memcg of this.#listed()) {
-      listed.push(memcg);
-      readMs.push(performance.now());
-    }
+    const pieces: { readonly memcgs: readonly LruGenMemcg[]; readonly readMs: number }[] = [];
+    for await (const memcgs of this.#listed(this.#paths)) pieces.push({ memcgs, readMs: performance.now() });
     const endMs = performance.now();
-    listed.forEach((memcg, index) => growOlder(memcg, Math.floor(endMs - (readMs[index] ?? endMs))));
+    const listed: LruGenMemcg[] = [];
+    for (const { memcgs, readMs } of pieces)
+      for (const memcg of memcgs) {
+        growOlder(memcg, Math.floor(endMs - readMs));
+        listed.push(memcg);
+      }
+    this.#paths = listed.map(({ path }) => path);
     return withDeadNamesakesOffline(listed);
   }
 
   async readOne(path: string): Promise<LruGenMemcg | undefined> {
     const inode = this.memcgs.at(path)?.inode.toString();
     let latest: LruGenMemcg | undefined;
-    for await (const memcg of this.#listed()) {
-      if (memcg.path !== path) continue;
-      latest = memcg;
-      // Where the id is the inode this is the one. Elsewhere a dead memcg may stand before a live one of the same path.
-      if (memcg.id === inode) break;
-    }
+    for await (const memcgs of this.#listed())
+      for (const memcg of memcgs) {
+        if (memcg.path !== path) continue;
+        latest = memcg;
+        // Where the id is the inode this is the one. Elsewhere a dead memcg may stand before a live one of the same path.
+        if (memcg.id === inode) return latest;
+      }
     return latest;
   }
 
@@ -81,22 +87,23 @@ export class LinuxLruGen implements LruGenInterface {
    * So memcgs that come and go between two pieces may hide or double others, and on machines with several nodes may lend the
    * later nodes of the memcg at the border to another.
    */
-  async *#listed(): AsyncGenerator<LruGenMemcg, void> {
-    const parser = new LruGenParser();
+  async *#listed(pathsBefore?: readonly string[]): AsyncGenerator<readonly LruGenMemcg[], void> {
+    const parser = new LruGenParser(pathsBefore);
     try {
-      for await (const piece of this.file.pieces()) yield* this.#seen(parser.push(piece));
-      yield* this.#seen(parser.end());
+      for await (const piece of this.file.pieces()) yield this.#seen(parser.push(piece));
+      yield this.#seen(parser.end());
     } catch (error) {
       throw kernelRefused(`Cannot read the generations.${hintOf(error)}`, error);
     }
   }
 
   #seen(memcgs: readonly LruGenMemcg[]): LruGenMemcg[] {
-    return memcgs.flatMap((memcg) => {
+    const seen: LruGenMemcg[] = [];
+    for (const memcg of memcgs) {
       const path = this.surroundings.pathOf(memcg.path);
-      if (path === undefined) return [];
-      return path === memcg.path ? [memcg] : [{ ...memcg, path }];
-    });
+      if (path !== undefined) seen.push(path === memcg.path ? memcg : { ...memcg, path });
+    }
+    return seen;
   }
 
   async #ageBatch(targets: readonly AgingTarget[]): Promise<AgingRefusal[]> {
@@ -164,7 +171,8 @@ function growOlder({ nodes }: LruGenMemcg, ms: number): void {
 }
 
 /** Before 7.x a removed memcg is listed while anything is charged to it, under its path and before a new memcg of that path. */
-function withDeadNamesakesOffline(listed: readonly LruGenMemcg[]): LruGenMemcg[] {
+function withDeadNamesakesOffline(listed: LruGenMemcg[]): LruGenMemcg[] {
+  if (new Set(listed.map(({ path }) => path)).size === listed.length) return listed;
   const latest = new Map<string, LruGenMemcg>();
   for (const memcg of listed) latest.set(memcg.path, memcg);
   return listed.map((memcg) => (latest.get(memcg.path) === memcg ? memcg : { ...memcg, id: OFFLINE_ID }));

@@ -105,6 +105,15 @@ void t.test('gives each memcg as soon as the next one begins', async (t) => {
   t.match(parser.end(), [{ id: '2' }]);
 });
 
+void t.test('gives the same whatever paths an earlier listing had', async (t) => {
+  const text = captured('kernel-6.12', 'lru_gen');
+  const whole = parseLruGen(text);
+  for (const paths of [[], ['/'], ['/', '/other', '/fixture/swapped'], whole.map(({ path }) => path)]) {
+    const parser = new LruGenParser(paths);
+    t.strictSame([...parser.push(text), ...parser.end()], whole);
+  }
+});
+
 void t.test('gives the same whatever pieces the text comes in', async () => {
   const text = captured('kernel-6.12', 'lru_gen-2-nodes');
   const whole = parseLruGen(text);
