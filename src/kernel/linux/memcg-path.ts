@@ -1,18 +1,12 @@
 import type { MemoryHierarchy } from './memory-hierarchy.js';
 import { memcgGone } from './refusal.js';
 
-/** Whether a text is a path of the form that memcgs have: "/", or names with "/" before each, none of which leads elsewhere. */
-export function isMemcgPath(path: string): boolean {
-  if (path === '/') return true;
-  const [beforeRoot, ...names] = path.split('/');
-  return beforeRoot === '' && names.length > 0 && names.every(isName);
-}
+/** Names with "/" before each, none of which leads elsewhere. A character above 0xff is no byte: as latin1 it would turn into another one, "/" for instance. */
+const NAMES = /^(?:\/(?!\.{1,2}(?:\/|$))[^/\u0100-\uffff]+)+$/;
 
-/** A character above 0xff is no byte: as latin1 it would turn into another one, "/" for instance. */
-function isName(name: string): boolean {
-  return (
-    !['', '.', '..'].includes(name) && Array.from(name).every((character) => character > '\0' && character <= '\xff')
-  );
+/** Whether a text is a path of the form that memcgs have. */
+export function isMemcgPath(path: string): boolean {
+  return path === '/' || (NAMES.test(path) && !path.includes('\0'));
 }
 
 /** The directory of a memcg. Throws MEMCG_GONE for a path that no memcg can have. */
