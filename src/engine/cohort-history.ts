@@ -35,15 +35,14 @@ export function beginHistory(
   atMs: number,
   sinceMs = -Infinity,
 ): CohortHistory {
-  const born = bornOf(generations, atMs);
   const field = pagesField(type);
   return {
-    ...boundsOf(generations, atMs, born),
+    ...boundsOf(generations, atMs),
     generations: generations.map((generation, index) => {
-      const toMs = born[index + 1] ?? atMs;
+      const toMs = endOf(generations, index, atMs);
       const young = index >= generations.length - 2;
       if (sinceMs > -Infinity || (type === 'file' && !young)) return cohortOf(generation[field], sinceMs, atMs);
-      return cohortOf(generation[field], index === 0 ? -Infinity : (born[index] ?? atMs), toMs);
+      return cohortOf(generation[field], index === 0 ? -Infinity : atMs - generation.ageMs, toMs);
     }),
   };
 }
@@ -67,36 +66,38 @@ export function continueHistory(
   quietUntilMs = -Infinity,
 ): CohortHistory {
   const field = pagesField(type);
-  const born = bornOf(generations, atMs);
-  const bounds = boundsOf(generations, atMs, born);
+  const bounds = boundsOf(generations, atMs);
+  if (isUnchanged(before, bounds, generations, field)) return { ...before, atMs };
   const counts = generations.map((generation) => generation[field]);
-  if (isUnchanged(before, bounds, counts)) return { ...before, atMs: bounds.atMs };
-  const allBefore = before.generations.reduce((sum, cohorts) => sum + pagesOf(cohorts), 0);
+  const allBefore = pagesOfAll(before.generations);
   if (allBefore === 0 && counts.every((count) => count === 0))
     return { ...bounds, generations: counts.map(() => nothing) };
   const fresh = before.maxSeq - bounds.minSeq;
   const older = withDrainsMoved(foldedInto(before, bounds.minSeq, fresh), counts);
   const share = leavingShare(older, counts, allBefore);
   const lists = counts.map((count, index): readonly Cohort[] => {
-    const toMs = born[index + 1] ?? atMs;
+    const toMs = endOf(generations, index, atMs);
     const had = older[index];
     if (had !== undefined) {
-      const left = Math.floor(Math.max(0, pagesOf(had) - count) * share);
-      const alike = withoutShare(had, left);
-      const stayed = withoutShortestIdle(alike, pagesOf(alike) - count);
-      return capped([...stayed, ...cohortOf(count - pagesOf(stayed), before.atMs, atMs)]);
+      const lost = Math.max(0, pagesOf(had) - count);
+      return grownTo(
+        count,
+        withoutShortestIdleTo(count, withoutShare(had, Math.floor(lost * share))),
+        before.atMs,
+        atMs,
+      );
     }
-    if (index > fresh) return cohortOf(count, born[index] ?? atMs, toMs);
-    const young = before.generations.at(-1) ?? [];
-    const stayed = withoutShortestIdle(young, pagesOf(young) - count);
-    const grown = count - pagesOf(stayed);
-    if (bounds.maxSeq === before.maxSeq) return capped([...stayed, ...cohortOf(grown, before.atMs, atMs)]);
+    const bornMs = atMs - (generations[index]?.ageMs ?? 0);
+    if (index > fresh) return cohortOf(count, bornMs, toMs);
+    const stayed = withoutShortestIdleTo(count, before.generations.at(-1) ?? nothing);
+    if (bounds.maxSeq === before.maxSeq) return grownTo(count, stayed, before.atMs, atMs);
     // The aging that ended this generation saw what was used since the one that began it.
-    const sinceMs = Math.max(born[index] ?? atMs, allBefore === 0 ? before.atMs : quietUntilMs);
-    return [
-      ...cohortOf(pagesOf(stayed), Math.min(...stayed.map(({ fromMs }) => fromMs)), toMs),
-      ...cohortOf(grown, sinceMs, toMs),
-    ].sort(longestIdleFirst);
+    const sinceMs = Math.max(bornMs, allBefore === 0 ? before.atMs : quietUntilMs);
+    const stayedPages = pagesOf(stayed);
+    return inOrder([
+      ...cohortOf(stayedPages, earliestOf(stayed), toMs),
+      ...cohortOf(count - stayedPages, sinceMs, toMs),
+    ]);
   });
   return { ...bounds, generations: lists };
 }
@@ -114,14 +115,20 @@ export function withUsed(history: CohortHistory, pages: number, fromMs: number, 
   let left = pages;
   const generations = [...history.generations];
   for (let index = generations.length - 3; index >= 0 && left > 0; index--) {
-    const had = generations[index] ?? [];
-    const stayed = withoutShortestIdle(had, left);
-    const used = pagesOf(had) - pagesOf(stayed);
+    const had = generations[index] ?? nothing;
+    const pages = pagesOf(had);
+    const used = Math.min(left, pages);
     if (used === 0) continue;
     left -= used;
-    generations[index] = capped([...stayed, ...cohortOf(used, fromMs, toMs)]);
+    generations[index] = grownTo(pages, withoutShortestIdleTo(pages - used, had), fromMs, toMs);
   }
   return { ...history, generations };
+}
+
+function pagesOfAll(generations: CohortHistory['generations']): number {
+  let sum = 0;
+  for (const cohorts of generations) sum += pagesOf(cohorts);
+  return sum;
 }
 
 export function pagesOf(cohorts: readonly Cohort[]): number {
@@ -135,35 +142,38 @@ const nothing: readonly Cohort[] = [];
 /** How far the birth of a generation may seem to move from look to look: ticks of the kernel's clock, and a busy machine between its line and the reading of it. */
 export const birthToleranceMs = 2000;
 
-function bornOf(generations: readonly Generation[], atMs: number): number[] {
-  return generations.map(({ ageMs }) => atMs - ageMs);
+/** When the generation after one was born, and no page of it was used any more; `atMs` for the youngest. */
+function endOf(generations: readonly Generation[], index: number, atMs: number): number {
+  return atMs - (generations[index + 1]?.ageMs ?? 0);
 }
 
-function boundsOf(generations: readonly Generation[], atMs: number, born: readonly number[]) {
+function boundsOf(generations: readonly Generation[], atMs: number) {
   const minSeq = Number(generations[0]?.seq ?? 0n);
-  return { atMs, minSeq, maxSeq: minSeq + generations.length - 1, bornMs: born.at(-1) ?? atMs };
+  return { atMs, minSeq, maxSeq: minSeq + generations.length - 1, bornMs: atMs - (generations.at(-1)?.ageMs ?? 0) };
 }
 
 function isUnchanged(
   before: CohortHistory,
   bounds: { readonly minSeq: number; readonly maxSeq: number },
-  counts: readonly number[],
+  generations: readonly Generation[],
+  field: ReturnType<typeof pagesField>,
 ): boolean {
   if (before.minSeq !== bounds.minSeq || before.maxSeq !== bounds.maxSeq) return false;
-  return counts.every((count, index) => pagesOf(before.generations[index] ?? []) === count);
+  return generations.every((generation, index) => pagesOf(before.generations[index] ?? nothing) === generation[field]);
 }
 
 /** What the generations before the youngest held, by the generations of now: those that are gone were folded into the oldest. */
-function foldedInto(before: CohortHistory, minSeq: number, fresh: number): (readonly Cohort[])[] {
-  const older: Cohort[][] = Array.from({ length: Math.max(0, fresh) }, () => []);
-  if (fresh <= 0) {
-    // So many agings passed that all that was seen is in the oldest generation now, the youngest of then as well.
-    return [before.generations.flat().sort(longestIdleFirst)];
-  }
-  before.generations.slice(0, -1).forEach((cohorts, index) => {
-    older[Math.max(0, before.minSeq + index - minSeq)]?.push(...cohorts);
-  });
-  return older.map((cohorts) => cohorts.sort(longestIdleFirst));
+function foldedInto(
+  { generations, minSeq: before }: CohortHistory,
+  minSeq: number,
+  fresh: number,
+): (readonly Cohort[])[] {
+  // So many agings passed that all that was seen is in the oldest generation now, the youngest of then as well.
+  if (fresh <= 0) return [inOrder(generations.flat())];
+  const folded = minSeq - before;
+  const older = Array.from({ length: fresh }, (_, index) => generations[index + folded] ?? nothing);
+  if (folded > 0) older[0] = inOrder(generations.slice(0, folded + 1).flat());
+  return older;
 }
 
 /** Each type has its own oldest generation: where one was emptied and the next took it in, its history goes along. */
@@ -174,15 +184,16 @@ function withDrainsMoved(older: (readonly Cohort[])[], counts: readonly number[]
     const held = pagesOf(here);
     const grown = (counts[index + 1] ?? 0) - pagesOf(next);
     if (held === 0 || counts[index] !== 0 || grown < held * 0.9) continue;
-    older[index] = [];
-    older[index + 1] = [...here, ...next].sort(longestIdleFirst);
+    older[index] = nothing;
+    older[index + 1] = inOrder([...here, ...next]);
   }
   return older;
 }
 
 /** The share of what older generations lost that left the memcg; the rest was used again. */
 function leavingShare(older: readonly (readonly Cohort[])[], counts: readonly number[], allBefore: number): number {
-  const leaving = allBefore - counts.reduce((sum, count) => sum + count, 0);
+  let leaving = allBefore;
+  for (const count of counts) leaving -= count;
   if (leaving <= 0) return 0;
   const lost = older.reduce((sum, cohorts, index) => sum + Math.max(0, pagesOf(cohorts) - (counts[index] ?? 0)), 0);
   return Math.min(1, leaving / lost);
@@ -204,46 +215,80 @@ function withoutShare(cohorts: readonly Cohort[], pages: number): readonly Cohor
   });
 }
 
-/** Takes pages away from those that were idle the shortest. */
-function withoutShortestIdle(cohorts: readonly Cohort[], pages: number): readonly Cohort[] {
-  if (pages <= 0) return cohorts;
-  const stayed = [...cohorts];
-  for (let left = pages; left > 0;) {
-    const youngest = stayed.pop();
-    if (youngest === undefined) return [];
-    if (youngest.pages > left) stayed.push({ ...youngest, pages: youngest.pages - left });
-    left -= youngest.pages;
+/** Takes pages away from those that were idle the shortest, until there are no more than `count`. */
+function withoutShortestIdleTo(count: number, cohorts: readonly Cohort[]): readonly Cohort[] {
+  let left = pagesOf(cohorts) - count;
+  if (left <= 0) return cohorts;
+  let length = cohorts.length;
+  for (; length > 0; length--) {
+    const pages = cohorts[length - 1]?.pages ?? 0;
+    if (pages > left) break;
+    left -= pages;
   }
+  const stayed = cohorts.slice(0, length);
+  const youngest = stayed[length - 1];
+  if (youngest && left > 0) stayed[length - 1] = { ...youngest, pages: youngest.pages - left };
   return stayed;
 }
 
-function cohortOf(pages: number, fromMs: number, toMs: number): Cohort[] {
-  return pages > 0 ? [{ pages, fromMs: Math.min(fromMs, toMs), toMs }] : [];
+/** What stayed, and with it, up to `count` pages, what came there between two times. */
+function grownTo(count: number, stayed: readonly Cohort[], fromMs: number, toMs: number): readonly Cohort[] {
+  const grown = count - pagesOf(stayed);
+  return capped(grown > 0 ? [...stayed, ...cohortOf(grown, fromMs, toMs)] : stayed);
+}
+
+function cohortOf(pages: number, fromMs: number, toMs: number): readonly Cohort[] {
+  return pages > 0 ? [{ pages, fromMs: Math.min(fromMs, toMs), toMs }] : nothing;
+}
+
+function earliestOf(cohorts: readonly Cohort[]): number {
+  let earliestMs = Infinity;
+  for (const { fromMs } of cohorts) earliestMs = Math.min(earliestMs, fromMs);
+  return earliestMs;
 }
 
 /** At most `cohortsKept` of them, the longest idle first: neighbours are merged whose times differ least for their age. */
 function capped(cohorts: readonly Cohort[]): readonly Cohort[] {
-  const kept = [...cohorts].sort(longestIdleFirst);
+  const ordered = inOrder(cohorts);
+  if (ordered.length <= cohortsKept) return ordered;
+  const kept = [...ordered];
   while (kept.length > cohortsKept) {
-    const nowMs = kept.at(-1)?.toMs ?? 0;
-    let best = 0;
-    let leastSpread = Infinity;
-    for (let index = 0; index + 1 < kept.length; index++) {
-      const [older, younger] = [kept[index], kept[index + 1]];
-      if (!older || !younger) continue;
-      const spreadMs = younger.toMs - (Number.isFinite(older.fromMs) ? older.fromMs : older.toMs);
-      const spread = spreadMs / (1 + nowMs - older.toMs);
-      if (spread < leastSpread) [best, leastSpread] = [index, spread];
-    }
-    const [older, younger] = kept.slice(best, best + 2);
+    const first = mostAlike(kept);
+    const [older, younger] = kept.slice(first, first + 2);
     if (!older || !younger) break;
-    kept.splice(best, 2, {
+    kept.splice(first, 2, {
       pages: older.pages + younger.pages,
       fromMs: Math.min(older.fromMs, younger.fromMs),
       toMs: younger.toMs,
     });
   }
   return kept;
+}
+
+/** The first of the two neighbours whose times differ least for their age. */
+function mostAlike(cohorts: readonly Cohort[]): number {
+  const nowMs = cohorts.at(-1)?.toMs ?? 0;
+  let best = 0;
+  let leastSpread = Infinity;
+  let older = cohorts[0];
+  for (let index = 1; index < cohorts.length; index++) {
+    const younger = cohorts[index];
+    if (!older || !younger) break;
+    const spreadMs = younger.toMs - (Number.isFinite(older.fromMs) ? older.fromMs : older.toMs);
+    const spread = spreadMs / (1 + nowMs - older.toMs);
+    if (spread < leastSpread) [best, leastSpread] = [index - 1, spread];
+    older = younger;
+  }
+  return best;
+}
+
+/** The same, the longest idle first; nearly always they are. */
+function inOrder(cohorts: readonly Cohort[]): readonly Cohort[] {
+  for (let index = 1; index < cohorts.length; index++) {
+    const [older, younger] = [cohorts[index - 1], cohorts[index]];
+    if (older && younger && longestIdleFirst(older, younger) > 0) return cohorts.toSorted(longestIdleFirst);
+  }
+  return cohorts;
 }
 
 function longestIdleFirst(one: Cohort, other: Cohort): number {

@@ -69,7 +69,9 @@ export function agePeriodsOf({ idleAtLeastMs, idleAtMostMs }: IdleCohort, period
 
 /** The column of an age, or -1 below the first. */
 export function columnOf(agePeriods: number, buckets: Buckets): number {
-  return buckets.findLastIndex((bucket) => bucket <= agePeriods);
+  let column = buckets.length - 1;
+  while (column >= 0 && (buckets[column] ?? 0) > agePeriods) column--;
+  return column;
 }
 
 /**
@@ -86,36 +88,41 @@ export function histogramOf(
 ): Histogram | undefined {
   const columns = buckets.length;
   if (columns === 0) return undefined;
+  // By column, behind those that are younger than the first.
+  const anonPages = new Array<number>(columns + 1).fill(0);
+  const filePages = new Array<number>(columns + 1).fill(0);
+  for (const cohort of cohorts) {
+    const pages = cohort.type === 'anon' ? anonPages : filePages;
+    const place = columnOf(agePeriodsOf(cohort, periodMs), buckets) + 1;
+    pages[place] = (pages[place] ?? 0) + cohort.pages;
+  }
   const histogram = new Float64Array(idleRows.length * columns);
-  const put = (row: (typeof idleRows)[number], column: number, pages: number): void => {
+  let isZero = true;
+  const put = (row: number, column: number, pages: number): void => {
     if (column < 0 || pages <= 0) return;
-    const cell = rowIndex[row] * columns + column;
-    histogram[cell] = (histogram[cell] ?? 0) + pages * pageBytes;
+    histogram[row * columns + column] = pages * pageBytes;
+    isZero = false;
   };
   let activePages = activeAnonPages;
   let dirtyPages = Math.ceil((footprint?.dirtyBytes ?? 0) / pageBytes);
-  const aged = cohorts.map((cohort) => ({ cohort, agePeriods: agePeriodsOf(cohort, periodMs) }));
-  for (const { cohort, agePeriods } of aged.sort((one, other) => one.agePeriods - other.agePeriods)) {
-    const { type, pages } = cohort;
-    const column = columnOf(agePeriods, buckets);
-    if (type === 'anon') {
-      const active = Math.min(pages, activePages);
-      activePages -= active;
-      put('csea', column, active);
-      put('csei', column, pages - active);
-    } else {
-      const dirty = Math.min(pages, dirtyPages);
-      dirtyPages -= dirty;
-      put('dfei', column, dirty);
-      put('cfei', column, pages - dirty);
-    }
+  for (let column = -1; column < columns; column++) {
+    const anon = anonPages[column + 1] ?? 0;
+    const active = Math.min(anon, activePages);
+    activePages -= active;
+    put(rowIndex.csea, column, active);
+    put(rowIndex.csei, column, anon - active);
+    const file = filePages[column + 1] ?? 0;
+    const dirty = Math.min(file, dirtyPages);
+    dirtyPages -= dirty;
+    put(rowIndex.dfei, column, dirty);
+    put(rowIndex.cfei, column, file - dirty);
   }
   if (footprint) {
-    put('csui', 0, Math.floor(footprint.unevictableAnonBytes / pageBytes));
-    put('cfui', 0, Math.floor(footprint.unevictableFileBytes / pageBytes));
-    put('slab', 0, Math.floor(footprint.slabBytes / pageBytes));
+    put(rowIndex.csui, 0, Math.floor(footprint.unevictableAnonBytes / pageBytes));
+    put(rowIndex.cfui, 0, Math.floor(footprint.unevictableFileBytes / pageBytes));
+    put(rowIndex.slab, 0, Math.floor(footprint.slabBytes / pageBytes));
   }
-  return histogram.some((bytes) => bytes > 0) ? histogram : undefined;
+  return isZero ? undefined : histogram;
 }
 
 /** Adds a histogram to another with its own buckets: each column goes to the first whose bound is not below its own, else to the last. */

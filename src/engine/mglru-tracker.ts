@@ -6,6 +6,7 @@ import type { PageType } from './eviction.js';
 import type { MappedWitness } from './mapped-witness.js';
 import type { ReadLosses } from './read-losses.js';
 import { withReads } from './read-page-cache.js';
+import { SeenByInode } from './seen-by-inode.js';
 import { inSlices } from './slices.js';
 import { type IdleCohort, type ReadWitness, type SeenMemcg, startedWhereItCan, type Tracker } from './tracker.js';
 
@@ -39,10 +40,9 @@ const youngGenerations = 2;
 export class MglruTracker implements Tracker {
   readonly name = 'mglru';
   #histories = new Map<bigint, MemcgHistory>();
-  /** Memcgs without a page at the last look, by inode. */
-  #empty = new Set<bigint>();
   #lastLookMs = -Infinity;
   #seen: readonly SeenMemcg[] = [];
+  #seenByInode = new SeenByInode();
   #witness: ReadWitness | undefined;
 
   constructor(
@@ -80,32 +80,30 @@ export class MglruTracker implements Tracker {
   }
 
   async observe(seen: readonly SeenMemcg[], atMs: number): Promise<void> {
-    this.#seen = seen;
     const lookMs = Math.max(atMs, this.#lastLookMs);
     const histories = new Map<bigint, MemcgHistory>();
-    const empty = new Set<bigint>();
     await inSlices(seen, (one) => {
-      const { inode } = one.memcg;
-      if (hasPages(one.listed)) histories.set(inode, this.#look(one, lookMs));
-      else empty.add(inode);
+      if (hasPages(one.listed)) histories.set(one.memcg.inode, this.#look(one, lookMs));
     });
     this.#histories = histories;
-    this.#empty = empty;
+    this.#seen = seen;
+    this.#seenByInode = new SeenByInode(seen, this.#seenByInode);
     this.#lastLookMs = lookMs;
   }
 
   cohorts(memcg: Memcg): readonly IdleCohort[] {
     const history = this.#histories.get(memcg.inode);
     if (!history) return [];
-    const anon: IdleCohort[] = [];
+    const cohorts: IdleCohort[] = [];
     const file: IdleCohort[] = [];
     for (const one of history.nodes) {
-      addIdleCohorts(anon, one.anon, 'anon', one.node);
+      addIdleCohorts(cohorts, one.anon, 'anon', one.node);
       addIdleCohorts(file, one.file, 'file', one.node);
     }
+    if (file.length === 0) return cohorts;
     const filePages = file.reduce((sum, { pages }) => sum + pages, 0);
     const reads = this.#witness?.readPageCache(memcg, filePages);
-    return [...anon, ...(reads ? withReads(file, reads) : file)];
+    return cohorts.concat(reads ? withReads(file, reads) : file);
   }
 
   async watchReads(memcg: Memcg, idleMs: number): Promise<ReadLosses | undefined> {
@@ -131,8 +129,8 @@ export class MglruTracker implements Tracker {
 
   forget(): void {
     this.#histories = new Map();
-    this.#empty = new Set();
     this.#seen = [];
+    this.#seenByInode = new SeenByInode();
     this.#witness?.forget();
   }
 
@@ -148,27 +146,22 @@ export class MglruTracker implements Tracker {
 
   #look({ memcg, listed, quietUntilMs }: SeenMemcg, atMs: number): MemcgHistory {
     const before = this.#histories.get(memcg.inode);
-    const sinceMs = this.#empty.has(memcg.inode) ? this.#lastLookMs : undefined;
-    const nodes = listed.nodes.flatMap(({ node, generations }): NodeHistory[] => {
+    const listedBefore = this.#seenByInode.listed(Number(memcg.inode));
+    const sinceMs = listedBefore && !hasPages(listedBefore) ? this.#lastLookMs : undefined;
+    const nodes: NodeHistory[] = [];
+    for (const { node, generations } of listed.nodes) {
       const known = before?.nodes.find((one) => one.node === node);
-      if (known && continues(known.anon, generations, atMs))
-        return [
-          {
-            node,
-            anon: continueHistory(known.anon, generations, 'anon', atMs, quietUntilMs),
-            file: continueHistory(known.file, generations, 'file', atMs, quietUntilMs),
-          },
-        ];
-      if (known && this.#isCutOff(known, generations, atMs)) return [known];
-      if (generations.length < 2) return [];
-      return [
-        {
-          node,
-          anon: beginHistory(generations, 'anon', atMs, sinceMs),
-          file: beginHistory(generations, 'file', atMs, sinceMs),
-        },
-      ];
-    });
+      if (known && continues(known.anon, generations, atMs)) {
+        const anon = continueHistory(known.anon, generations, 'anon', atMs, quietUntilMs);
+        const file = continueHistory(known.file, generations, 'file', atMs, quietUntilMs);
+        nodes.push({ node, anon, file });
+      } else if (known && this.#isCutOff(known, generations, atMs)) nodes.push(known);
+      else if (generations.length >= 2) {
+        const anon = beginHistory(generations, 'anon', atMs, sinceMs);
+        const file = beginHistory(generations, 'file', atMs, sinceMs);
+        nodes.push({ node, anon, file });
+      }
+    }
     const history: MemcgHistory = { memcg, nodes, lesson: before?.lesson };
     this.#correct(history, before, atMs);
     return history;
@@ -193,10 +186,12 @@ export class MglruTracker implements Tracker {
   #correct(history: MemcgHistory, before: MemcgHistory | undefined, atMs: number): void {
     if (!before) return;
     if (history.lesson && history.lesson.untilMs < atMs) history.lesson = undefined;
+    const missedPages = this.#missedPages(history);
+    if (!history.lesson && missedPages === 0) return;
     const files = history.nodes.map(({ file }) => olderPages(file));
     const all = files.reduce((sum, { pages }) => sum + pages, 0);
     const taught = this.#witness?.readPageCache(history.memcg, 1) ? 0 : (history.lesson?.usedShare ?? 0);
-    const usedPages = Math.max(Math.floor(all * taught), this.#missedPages(history));
+    const usedPages = Math.max(Math.floor(all * taught), missedPages);
     const arrivedPages = files.reduce((sum, { arrived }) => sum + arrived, 0);
     const wanted = Math.min(all, usedPages) - arrivedPages;
     if (wanted <= 0) return;
@@ -220,12 +215,11 @@ function olderPages(file: CohortHistory): { readonly pages: number; readonly arr
 
 function addIdleCohorts(into: IdleCohort[], { generations, atMs }: CohortHistory, type: PageType, node: number): void {
   const firstYoung = generations.length - youngGenerations;
-  generations.forEach((cohorts, index) => {
-    for (const { pages, fromMs, toMs } of cohorts) {
+  for (let index = 0; index < generations.length; index++)
+    for (const { pages, fromMs, toMs } of generations[index] ?? []) {
       const idleAtLeastMs = index >= firstYoung ? 0 : Math.max(0, atMs - toMs);
       into.push({ type, node, pages, idleAtLeastMs, idleAtMostMs: Math.max(0, atMs - fromMs) });
     }
-  });
 }
 
 function filePagesOf({ nodes }: LruGenMemcg): number {

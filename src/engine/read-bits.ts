@@ -1,4 +1,5 @@
 import type { LruGenMemcg } from '../kernel/lru-gen.js';
+import type { SeenByInode } from './seen-by-inode.js';
 
 /**
  * What a look at the read bits of a memcg's pages means: `fresh`: an aging cleared them since the look before, so those that are set
@@ -21,6 +22,28 @@ export function readBits(before: LruGenMemcg | undefined, now: LruGenMemcg, peri
   })
     ? 'stale'
     : 'held';
+}
+
+/** The same for the memcgs of a look, by inode, worked out for those that are asked for: most have no page cache. */
+export class ReadBitsOfMemcgs {
+  readonly #known = new Map<number, ReadBits>();
+
+  constructor(
+    private readonly before: SeenByInode,
+    private readonly now: SeenByInode,
+    private readonly periodMs: number,
+  ) {}
+
+  /** undefined where the memcg was not seen. */
+  of(inode: number): ReadBits | undefined {
+    const known = this.#known.get(inode);
+    if (known !== undefined) return known;
+    const listed = this.now.listed(inode);
+    if (!listed) return undefined;
+    const bits = readBits(this.before.listed(inode), listed, this.periodMs);
+    this.#known.set(inode, bits);
+    return bits;
+  }
 }
 
 function youngestOn(memcg: LruGenMemcg, node: number): bigint | undefined {

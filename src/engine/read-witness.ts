@@ -1,7 +1,6 @@
 import { ColdpgsError } from '../errors.js';
 import type { Clock } from '../kernel/clock.js';
 import type { Memcg, PageFrameInterface } from '../kernel/kernel.js';
-import type { LruGenMemcg } from '../kernel/lru-gen.js';
 import { frameFlag, PageFrames } from '../kernel/page-frames.js';
 import { earlyAgings } from './coldness.js';
 import {
@@ -17,8 +16,9 @@ import {
 } from './frame-sample.js';
 import { Looks, oldestAge } from './looks.js';
 import { ReadLosses, type WatchedFrame } from './read-losses.js';
-import { type ReadBits, readBits } from './read-bits.js';
+import { type ReadBits, ReadBitsOfMemcgs } from './read-bits.js';
 import { ReadTally } from './read-page-cache.js';
+import { SeenByInode } from './seen-by-inode.js';
 import type { ReadPageCache, ReadWitness, SeenMemcg } from './tracker.js';
 
 export interface WitnessSurroundings {
@@ -64,7 +64,7 @@ export class KernelFlagsWitness implements ReadWitness {
   readonly #frames = new PageFrames(framesPerBlock);
   #frameCount = 0;
   #sample: FrameSample = frameSample(0, 1);
-  #listed = new Map<number, LruGenMemcg>();
+  #seen = new SeenByInode();
   #tallies = new Map<number, ReadTally>();
 
   constructor(private readonly surroundings: WitnessSurroundings) {}
@@ -92,7 +92,7 @@ export class KernelFlagsWitness implements ReadWitness {
     this.#looks.forget();
     this.#sample = frameSample(this.#frameCount, this.#sample.stride);
     this.#tallies = new Map();
-    this.#listed = new Map();
+    this.#seen = new SeenByInode();
   }
 
   async observe(seen: readonly SeenMemcg[], atMs: number, signal: AbortSignal): Promise<void> {
@@ -101,11 +101,9 @@ export class KernelFlagsWitness implements ReadWitness {
     if (latestMs !== undefined && atMs - latestMs < this.surroundings.periodMs() * shortestPause) return;
     this.#looks.add(atMs);
     countLook(this.#sample);
-    const listed = new Map(seen.map((one) => [Number(one.memcg.inode), one.listed]));
-    const bits = new Map<number, ReadBits>();
-    for (const [inode, now] of listed)
-      bits.set(inode, readBits(this.#listed.get(inode), now, this.surroundings.periodMs()));
-    this.#listed = listed;
+    const before = this.#seen;
+    const now = (this.#seen = new SeenByInode(seen, before));
+    const bits = new ReadBitsOfMemcgs(before, now, this.surroundings.periodMs());
     const tallies = new Map<number, ReadTally>();
     let spentMs = 0;
     for (let block = 0; block < this.#sample.firstPfns.length;) {
@@ -181,7 +179,7 @@ export class KernelFlagsWitness implements ReadWitness {
   /** Looks at a few blocks, fewer where that takes until `endMs`. Answers the block to go on with. */
   async #lookFrom(
     first: number,
-    bits: ReadonlyMap<number, ReadBits>,
+    bits: ReadBitsOfMemcgs,
     tallies: Map<number, ReadTally>,
     endMs: number,
   ): Promise<number> {
@@ -199,16 +197,11 @@ export class KernelFlagsWitness implements ReadWitness {
   }
 
   /** Without tallies the frame is followed and counts in none. */
-  #lookAt(
-    index: number,
-    offset: number,
-    bits: ReadonlyMap<number, ReadBits>,
-    tallies: Map<number, ReadTally> | undefined,
-  ): void {
+  #lookAt(index: number, offset: number, bits: ReadBitsOfMemcgs, tallies: Map<number, ReadTally> | undefined): void {
     const sample = this.#sample;
     const flags = this.#frames.flagsAt(offset);
     const owner = this.#frames.memcgAt(offset);
-    const meaning = bits.get(owner);
+    const meaning = bits.of(owner);
     if ((flags & (frameFlag.lru | frameFlag.swapBacked)) !== frameFlag.lru) {
       sample.known[index] = 0;
       return;
