@@ -1,12 +1,12 @@
 import { sentenceOf } from '../errors.js';
 import type { Clock } from '../kernel/clock.js';
 import type { AgingTarget, Kernel } from '../kernel/kernel.js';
-import { hasPages, type LruGenMemcg, OFFLINE_ID } from '../kernel/lru-gen.js';
+import { type Generation, hasPages, type LruGenMemcg, OFFLINE_ID } from '../kernel/lru-gen.js';
 import { toText } from '../kernel/text.js';
 import type { Log } from '../log.js';
 import type { AgingBudget } from './aging-budget.js';
 import type { Census } from './census.js';
-import { earlyAgings } from './coldness.js';
+import { type AgingIntervals, earlyAgings } from './coldness.js';
 import { type CpuReading, Resting } from './resting.js';
 import { inSlices } from './slices.js';
 
@@ -14,8 +14,8 @@ import { inSlices } from './slices.js';
 export interface AgingSurroundings {
   /** The scan period in milliseconds; 0 is off. */
   periodMs(): number;
-  /** Milliseconds between two agings that those who want to know ages of the memcg on a node need. */
-  intervalMsOf(path: string, node: number): number;
+  /** How many milliseconds between two agings those need who want to know ages of a memcg on a node, as it is at this moment. */
+  intervals(): AgingIntervals;
   /** Whether a run works on the memcg: an aging now would take the ground from under it. */
   isBusy(path: string): boolean;
   /** Called before the agings of a round that ends with a look: they clear traces of use. */
@@ -59,7 +59,8 @@ const fewestAtOnce = 32;
  */
 export class Aging {
   #alarm = new AbortController();
-  #aged = new Map<string, Aged>();
+  /** By path, node by node. */
+  #aged = new Map<string, readonly Aged[]>();
   #nextLookMs = -Infinity;
   readonly #resting: Resting;
 
@@ -104,10 +105,14 @@ export class Aging {
   }
 
   /** Until when nothing of a memcg ran since its last aging; undefined where it is not known to have rested. */
-  quietUntilMs({ id, path, nodes }: LruGenMemcg): number | undefined {
-    const aged = nodes.map(({ node }) => this.#aged.get(keyOf(id, path, node)));
-    const quiet = aged.filter((one) => one && one.pages > 0).map((one) => one?.quiet?.untilMs);
-    return quiet.length > 0 && quiet.every((ms) => ms !== undefined) ? Math.min(...quiet) : undefined;
+  quietUntilMs({ id, path }: LruGenMemcg): number | undefined {
+    let untilMs: number | undefined;
+    for (const aged of this.#aged.get(path) ?? []) {
+      if (aged.id !== id || aged.pages === 0) continue;
+      if (aged.quiet === undefined) return undefined;
+      untilMs = Math.min(aged.quiet.untilMs, untilMs ?? Infinity);
+    }
+    return untilMs;
   }
 
   /** Ages what is due now, and looks when it is time. Answers the milliseconds until something is due again. */
@@ -138,35 +143,21 @@ export class Aging {
     const listed = await this.kernel.lruGen.read();
     const atMs = this.clock.nowMs();
     const before = this.#aged;
-    const aged = new Map<string, Aged>();
+    const aged = new Map<string, readonly Aged[]>();
+    const intervalMsOf = this.#intervals();
     await inSlices(listed, (memcg) => {
-      const intervalsMs = memcg.nodes.map(({ node }) => this.#intervalMs(memcg.path, node));
-      this.census.note(memcg, atMs, Math.max(0, ...intervalsMs) * 0.45);
       if (memcg.id === OFFLINE_ID || !hasPages(memcg)) return;
-      for (const { node, generations } of memcg.nodes) {
-        const youngest = generations.at(-1);
-        if (!youngest) continue;
-        const key = keyOf(memcg.id, memcg.path, node);
-        const known = before.get(key);
-        const same = known?.youngestSeq === youngest.seq ? known : undefined;
-        const pages = generations.map(({ anonPages, filePages }) => anonPages + filePages);
-        aged.set(key, {
-          id: memcg.id,
-          path: memcg.path,
-          node,
-          youngestSeq: youngest.seq,
-          bornMs: Math.max(atMs - youngest.ageMs, same?.quiet?.seq === youngest.seq ? same.quiet.untilMs : -Infinity),
-          pages: sumOf(pages),
-          youngerPages: sumOf(pages.slice(1)),
-          cpu: same?.cpu,
-          quiet: same?.quiet,
-        });
-      }
+      let longestIntervalMs = 0;
+      for (const { node } of memcg.nodes)
+        longestIntervalMs = Math.max(longestIntervalMs, intervalMsOf(memcg.path, node));
+      this.census.note(memcg, atMs, longestIntervalMs * 0.45);
+      aged.set(memcg.path, agedNodes(memcg, before.get(memcg.path), atMs));
     });
     this.#aged = aged;
     this.census.keepOnly(listed);
     await this.surroundings.onLook(listed, atMs, signal);
-    for (const one of aged.values()) if (one.quiet?.seq !== one.youngestSeq) one.quiet = undefined;
+    for (const nodes of aged.values())
+      for (const one of nodes) if (one.quiet?.seq !== one.youngestSeq) one.quiet = undefined;
   }
 
   /** Answers the milliseconds until more is due. */
@@ -177,17 +168,19 @@ export class Aging {
     const nearlyDue: Aged[] = [];
     let napMs = Infinity;
     let perMs = 0;
-    for (const aged of this.#aged.values()) {
-      if (aged.pages === 0) continue;
-      const intervalMs = this.#intervalMs(aged.path, aged.node);
-      perMs += 1 / intervalMs;
-      const untilDueMs = aged.bornMs + intervalMs - nowMs;
-      if (untilDueMs > intervalMs * earlyAgings) {
-        napMs = Math.min(napMs, untilDueMs);
-        if (intervalMs <= lookIntervalMs && untilDueMs <= intervalMs * earlyWithLook) nearlyDue.push(aged);
-      } else if (this.surroundings.isBusy(aged.path)) napMs = Math.min(napMs, busyRetryMs);
-      else due.push(aged);
-    }
+    const intervalMsOf = this.#intervals();
+    for (const nodes of this.#aged.values())
+      for (const aged of nodes) {
+        if (aged.pages === 0) continue;
+        const intervalMs = intervalMsOf(aged.path, aged.node);
+        perMs += 1 / intervalMs;
+        const untilDueMs = aged.bornMs + intervalMs - nowMs;
+        if (untilDueMs > intervalMs * earlyAgings) {
+          napMs = Math.min(napMs, untilDueMs);
+          if (intervalMs <= lookIntervalMs && untilDueMs <= intervalMs * earlyWithLook) nearlyDue.push(aged);
+        } else if (this.surroundings.isBusy(aged.path)) napMs = Math.min(napMs, busyRetryMs);
+        else due.push(aged);
+      }
     const sliceMs = Math.min(1000, Math.max(shortestNapMs, this.surroundings.periodMs() * earlyAgings));
     const atOnce = Math.max(fewestAtOnce, Math.ceil(perMs * sliceMs * 1.5));
     if (due.length > atOnce) {
@@ -203,7 +196,7 @@ export class Aging {
   async #age(due: readonly Aged[], signal: AbortSignal): Promise<void> {
     await this.#resting.begin(due.filter(mayRest).map(({ path }) => path));
     const awake: Aged[] = [];
-    for (const aged of due) if (!signal.aborted && !(await this.#rests(aged))) awake.push(aged);
+    for (const aged of due) if (!signal.aborted && !(mayRest(aged) && (await this.#rests(aged)))) awake.push(aged);
     // Runs may have begun while the kernel was asked.
     const free = awake.filter(({ path }) => !this.surroundings.isBusy(path));
     if (free.length === 0 || signal.aborted) return;
@@ -224,11 +217,10 @@ export class Aging {
   }
 
   /**
-   * Whether an aging would find and change nothing: all pages of the memcg are in its oldest generation, and none of its tasks ran since it was last
-   * aged. Its borders get older by themselves.
+   * Whether an aging would find and change nothing of a memcg that may rest: none of its tasks ran since it was last aged. Its borders get older by
+   * themselves.
    */
   async #rests(aged: Aged): Promise<boolean> {
-    if (!mayRest(aged)) return false;
     const nowMs = this.clock.nowMs();
     const before = aged.cpu;
     aged.cpu = await this.#resting.read(aged.path, before);
@@ -240,20 +232,48 @@ export class Aging {
     return false;
   }
 
-  #intervalMs(path: string, node: number): number {
-    return this.surroundings.intervalMsOf(path, node) * this.budget.stretch;
+  #intervals(): AgingIntervals {
+    const asked = this.surroundings.intervals();
+    const { stretch } = this.budget;
+    return (path, node) => asked(path, node) * stretch;
   }
 }
 
-function keyOf(id: string, path: string, node: number): string {
-  return `${id} ${node} ${path}`;
+/** The nodes of a memcg after a look, with what is known of them from the look before. */
+function agedNodes({ id, path, nodes }: LruGenMemcg, before: readonly Aged[] | undefined, atMs: number): Aged[] {
+  const aged: Aged[] = [];
+  for (const { node, generations } of nodes) {
+    const youngest = generations.at(-1);
+    if (!youngest) continue;
+    const known = before?.find((one) => one.node === node && one.id === id);
+    const same = known?.youngestSeq === youngest.seq ? known : undefined;
+    const bornMs = atMs - youngest.ageMs;
+    const quiet = same?.quiet;
+    aged.push({
+      id,
+      path,
+      node,
+      youngestSeq: youngest.seq,
+      bornMs: quiet?.seq === youngest.seq ? Math.max(bornMs, quiet.untilMs) : bornMs,
+      pages: pagesOf(generations, 0),
+      youngerPages: pagesOf(generations, 1),
+      cpu: same?.cpu,
+      quiet,
+    });
+  }
+  return aged;
 }
 
-/** In the oldest generation, not just where it can be evicted: before 6.16 the kernel turns to page cache where the oldest has no anonymous page. */
+/** Whether all pages are in the oldest generation, not just where they can be evicted: before 6.16 the kernel turns to page cache where the oldest has no anonymous page. */
 function mayRest({ youngerPages }: Aged): boolean {
   return youngerPages === 0;
 }
 
-function sumOf(numbers: readonly number[]): number {
-  return numbers.reduce((sum, number) => sum + number, 0);
+function pagesOf(generations: readonly Generation[], first: number): number {
+  let pages = 0;
+  for (let index = first; index < generations.length; index++) {
+    const generation = generations[index];
+    if (generation) pages += generation.anonPages + generation.filePages;
+  }
+  return pages;
 }

@@ -1,4 +1,5 @@
 import type { Memcg } from '../kernel/kernel.js';
+import type { LruGenNode } from '../kernel/lru-gen.js';
 import type { MemcgSettings } from './autopilot-settings.js';
 import type { PageType } from './eviction.js';
 import type { PressureSample } from './pressure.js';
@@ -43,7 +44,8 @@ export interface Watched {
 
 /** What the autopilot knows of each memcg and node. */
 export class AutopilotBook {
-  readonly #watched = new Map<string, Watched>();
+  /** By inode, in the order of the memcg's nodes in its listing. */
+  readonly #watched = new Map<bigint, readonly Watched[]>();
   /** All ends so far, those of memcgs that are gone included. */
   readonly ends = new Map<PeriodEnd, number>();
 
@@ -54,46 +56,34 @@ export class AutopilotBook {
     settingsOf: (path: string, node: number) => MemcgSettings,
     isExempt: (path: string) => boolean,
   ): Promise<boolean> {
-    const listed = new Set<string>();
     let hasNew = false;
-    await inSlices(seen, ({ memcg, listed: one }) => {
-      if (isExempt(memcg.path)) return;
-      for (const { node, generations } of one.nodes) {
-        const key = `${memcg.inode} ${node}`;
-        const minSeq = generations[0]?.seq ?? 0n;
-        const maxSeq = generations.at(-1)?.seq ?? 0n;
-        listed.add(key);
-        const known = this.#watched.get(key);
-        if (known) Object.assign(known, { minSeq, maxSeq });
-        else {
-          hasNew = true;
-          this.#watched.set(key, {
-            memcg,
-            node,
-            settings: settingsOf(memcg.path, node),
-            watchedSinceMs: atMs,
-            periodStart: undefined,
-            minSeq,
-            maxSeq,
-            firstMaxSeq: maxSeq,
-            evictedPages: { anon: 0, file: 0 },
-            ends: new Map(),
-          });
-        }
-      }
+    let exempt = 0;
+    await inSlices(seen, ({ memcg, listed: { nodes } }) => {
+      if (isExempt(memcg.path)) return void exempt++;
+      const before = this.#watched.get(memcg.inode);
+      if (before && isOfNodes(before, nodes)) return nodes.forEach((node, index) => noteSeqs(before[index], node));
+      const watched = nodes.map((listed): Watched => {
+        const known = before?.find(({ node }) => node === listed.node);
+        if (!known) hasNew = true;
+        return noteSeqs(known, listed) ?? watchedAnew(memcg, listed, settingsOf(memcg.path, listed.node), atMs);
+      });
+      this.#watched.set(memcg.inode, watched);
     });
-    for (const key of this.#watched.keys()) if (!listed.has(key)) this.#watched.delete(key);
+    if (this.#watched.size > seen.length - exempt) {
+      const listed = new Set(seen.filter(({ memcg }) => !isExempt(memcg.path)).map(({ memcg }) => memcg.inode));
+      for (const inode of this.#watched.keys()) if (!listed.has(inode)) this.#watched.delete(inode);
+    }
     return hasNew;
   }
 
   /** In the order of the kernel's listing. */
-  all(): Iterable<Watched> {
-    return this.#watched.values();
+  *all(): Generator<Watched, void> {
+    for (const nodes of this.#watched.values()) yield* nodes;
   }
 
   /** Settings have changed: where the period or `disabled` did, a new period begins, so that no change makes a run come sooner. */
   reconsider(atMs: number, settingsOf: (path: string, node: number) => MemcgSettings): void {
-    for (const watched of this.#watched.values()) {
+    for (const watched of this.all()) {
       const before = watched.settings;
       watched.settings = settingsOf(watched.memcg.path, watched.node);
       const { disabled, period_secs } = watched.settings;
@@ -106,4 +96,31 @@ export class AutopilotBook {
     for (const one of watched) one.ends.set(end, (one.ends.get(end) ?? 0) + 1);
     this.ends.set(end, (this.ends.get(end) ?? 0) + 1);
   }
+}
+
+function isOfNodes(watched: readonly Watched[], nodes: readonly LruGenNode[]): boolean {
+  return watched.length === nodes.length && watched.every(({ node }, index) => nodes[index]?.node === node);
+}
+
+function noteSeqs(watched: Watched | undefined, { generations }: LruGenNode): Watched | undefined {
+  if (!watched) return undefined;
+  watched.minSeq = generations[0]?.seq ?? 0n;
+  watched.maxSeq = generations.at(-1)?.seq ?? 0n;
+  return watched;
+}
+
+function watchedAnew(memcg: Memcg, { node, generations }: LruGenNode, settings: MemcgSettings, atMs: number): Watched {
+  const maxSeq = generations.at(-1)?.seq ?? 0n;
+  return {
+    memcg,
+    node,
+    settings,
+    watchedSinceMs: atMs,
+    periodStart: undefined,
+    minSeq: generations[0]?.seq ?? 0n,
+    maxSeq,
+    firstMaxSeq: maxSeq,
+    evictedPages: { anon: 0, file: 0 },
+    ends: new Map(),
+  };
 }

@@ -15,6 +15,10 @@ export interface MemcgOverride {
 export class MemcgOverrides {
   #byPath = new Map<string, MemcgOverride[]>();
 
+  get isEmpty(): boolean {
+    return this.#byPath.size === 0;
+  }
+
   /** In the order of their paths. */
   list(): readonly MemcgOverride[] {
     return [...this.#byPath.keys()].sort().flatMap((path) => this.#byPath.get(path) ?? []);
@@ -33,6 +37,7 @@ export class MemcgOverrides {
 
   /** The settings of a memcg on a node, over those of all memcgs. The same object for the same override and `common`. */
   settingsOf(path: string, node: number, common: MemcgSettings): MemcgSettings {
+    if (this.isEmpty) return common;
     for (let layer = path; ; layer = parentOf(layer)) {
       const found = this.#byPath
         .get(layer)

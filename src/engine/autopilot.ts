@@ -5,6 +5,7 @@ import { toText } from '../kernel/text.js';
 import type { Log } from '../log.js';
 import { AutopilotBook, type Watched } from './autopilot-book.js';
 import { autopilotAgingMs, coldMs } from './autopilot-coldness.js';
+import type { AgingIntervals } from './coldness.js';
 import { conflictOf, type MemcgOverride, MemcgOverrides } from './autopilot-overrides.js';
 import { AutopilotPeriod, type Group, type PeriodSurroundings, pressureScopeOf } from './autopilot-period.js';
 import { defaultMemcgSettings, type MemcgSettings } from './autopilot-settings.js';
@@ -35,7 +36,7 @@ const shortestNapMs = 200;
 
 /**
  * Reclaims by itself: every period, in each memcg, what several agings in a row found unused, as long as tasks there do not have to wait for memory or
- * I/O more than a limit. The agings are those of the aging clock, which goes by `agingIntervalMs`.
+ * I/O more than a limit. The agings are those of the aging clock, which goes by `agingIntervals`.
  */
 export class Autopilot {
   readonly book = new AutopilotBook();
@@ -100,10 +101,11 @@ export class Autopilot {
     this.surroundings.wakeAging();
   }
 
-  /** Milliseconds between agings that a memcg needs on a node; undefined where the autopilot has nothing to do with it. */
-  agingIntervalMs(path: string, node: number): number | undefined {
-    const settings = this.#settingsOf(path, node);
-    return settings.disabled ? undefined : autopilotAgingMs(settings);
+  /** The time between agings that it needs, by its settings at this moment; 0 where it has nothing to do. */
+  agingIntervals(): AgingIntervals {
+    const commonMs = intervalMsOf(this.#common);
+    if (this.#overrides.isEmpty) return () => commonMs;
+    return (path, node) => intervalMsOf(this.#settingsOf(path, node));
   }
 
   /** Takes over a look of the aging clock. */
@@ -218,6 +220,10 @@ export function noPressure(what: string): ColdpgsError {
     'EOPNOTSUPP',
     `coldpgs does not ${what} by itself without pressure stall information, which this kernel has not: boot with psi=1 (CONFIG_PSI). Everything else works.`,
   );
+}
+
+function intervalMsOf(settings: MemcgSettings): number {
+  return settings.disabled ? 0 : autopilotAgingMs(settings);
 }
 
 function groupsOf(all: readonly Watched[]): Group[] {

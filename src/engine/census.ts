@@ -1,9 +1,15 @@
-import { type Generation, hasPages, type LruGenMemcg } from '../kernel/lru-gen.js';
+import { hasPages, type LruGenMemcg, type LruGenNode } from '../kernel/lru-gen.js';
 import { pagesUpTo } from './coldness.js';
 
 interface Sample {
   readonly atMs: number;
-  readonly generationsByNode: ReadonlyMap<number, readonly Generation[]>;
+  readonly nodes: readonly LruGenNode[];
+}
+
+interface Samples {
+  /** The kernel's id of the memcg: the next one at its path has another. */
+  readonly id: string;
+  readonly samples: Sample[];
 }
 
 /** Samples kept of one memcg: enough to reach back three intervals at the spacing below. */
@@ -15,18 +21,18 @@ const samplesKept = 8;
  * counted there long enough ago does.
  */
 export class Census {
-  readonly #samples = new Map<string, Sample[]>();
+  #byPath = new Map<string, Samples>();
 
-  /** Notes the generations of a memcg (keyed by the kernel's id and path), at most every `spacingMs`. One without pages is as one that was not watched. */
+  /** Notes the generations of a memcg, at most every `spacingMs`. One without pages is as one that was not watched. */
   note(memcg: LruGenMemcg, atMs: number, spacingMs: number): void {
-    const key = keyOf(memcg);
-    if (!hasPages(memcg)) return void this.#samples.delete(key);
-    const samples = this.#samples.get(key) ?? [];
-    const latest = samples.at(-1);
+    if (!hasPages(memcg)) return void this.#byPath.delete(memcg.path);
+    const samples = this.#samplesOf(memcg);
+    const latest = samples?.at(-1);
     if (latest && atMs - latest.atMs < spacingMs) return;
-    samples.push({ atMs, generationsByNode: new Map(memcg.nodes.map((one) => [one.node, one.generations])) });
+    const sample = { atMs, nodes: memcg.nodes };
+    if (!samples) return void this.#byPath.set(memcg.path, { id: memcg.id, samples: [sample] });
+    samples.push(sample);
     if (samples.length > samplesKept) samples.shift();
-    this.#samples.set(key, samples);
   }
 
   /**
@@ -34,22 +40,27 @@ export class Census {
    * there since. 0 when the memcg has not been watched that long.
    */
   filePagesOlderThan(memcg: LruGenMemcg, node: number, seq: bigint, atMs: number, idleMs: number): number {
-    const samples = this.#samples.get(keyOf(memcg)) ?? [];
+    const samples = this.#samplesOf(memcg) ?? [];
     const oldest = samples.findLastIndex((sample) => sample.atMs <= atMs - idleMs);
     if (oldest === -1) return 0;
     const counts = samples
       .slice(oldest)
-      .map((sample) => pagesUpTo(sample.generationsByNode.get(node) ?? [], seq, 'filePages'));
+      .map(({ nodes }) => pagesUpTo(nodes.find((one) => one.node === node)?.generations ?? [], seq, 'filePages'));
     return Math.min(...counts);
   }
 
   /** Forgets memcgs that the latest listing does not have. */
   keepOnly(listed: readonly LruGenMemcg[]): void {
-    const keys = new Set(listed.filter(hasPages).map(keyOf));
-    for (const key of this.#samples.keys()) if (!keys.has(key)) this.#samples.delete(key);
+    const kept = new Map<string, Samples>();
+    for (const memcg of listed) {
+      const known = hasPages(memcg) ? this.#byPath.get(memcg.path) : undefined;
+      if (known?.id === memcg.id) kept.set(memcg.path, known);
+    }
+    this.#byPath = kept;
   }
-}
 
-function keyOf(memcg: LruGenMemcg): string {
-  return `${memcg.id} ${memcg.path}`;
+  #samplesOf({ id, path }: LruGenMemcg): Sample[] | undefined {
+    const known = this.#byPath.get(path);
+    return known?.id === id ? known.samples : undefined;
+  }
 }

@@ -38,3 +38,6 @@ export const earlyAgings = 0.05;
 export function agingIntervalMs(periodMs: number, agePeriods: number): number {
   return agePeriods <= 2 ? periodMs : Math.floor((periodMs * agePeriods) / 2 / (1 - earlyAgings));
 }
+
+/** Milliseconds between two agings of a memcg on a node. */
+export type AgingIntervals = (path: string, node: number) => number;

@@ -98,14 +98,14 @@ export class Engine {
     this.#budget = new AgingBudget(clock, () => settings.scanCpuPercent, log);
     this.#aging = new Aging(kernel, clock, this.#census, this.#budget, log, {
       periodMs: () => settings.scanPeriodMs,
-      intervalMsOf: (path, node) => this.#meant.agingIntervalMs(path, node),
+      intervals: () => this.#meant.agingIntervals(),
       isBusy: (path) => this.#turns.isBusy(path),
       beforeAgings: (atMs, signal) => this.tracker.beforeAgings?.(atMs, signal),
       onLook: (listed, atMs, signal) => this.#look(listed, atMs, signal),
     });
     this.#meant = new MeantColdness(this.global, this.controls, {
       scanPeriodMs: () => settings.scanPeriodMs,
-      autopilotIntervalMs: (path, node) => this.autopilot.agingIntervalMs(path, node),
+      autopilotIntervals: () => this.autopilot.agingIntervals(),
     });
     const { global, controls, problems } = this;
     const allowed = new AllowedTypes(kernel, global, controls, settings, problems, log);
@@ -272,7 +272,6 @@ export class Engine {
     const seen = await this.#identities.identify(listed, atMs, (one) => this.#aging.quietUntilMs(one));
     this.#offline.observe(listed, atMs);
     this.#sweep();
-    this.kidled.keepOnly(seen, this.isLive);
     await this.autopilot.observe(seen, atMs);
     await this.kidled.look(seen, atMs, signal);
   }

@@ -7,10 +7,15 @@ import type { Log } from '../log.js';
 import type { Footprint } from './histogram.js';
 import type { SeenMemcg } from './tracker.js';
 
+interface ListedPages {
+  readonly anonPages: number;
+  readonly filePages: number;
+}
+
 interface Reading {
   stat: MemoryStat;
-  /** Listed pages at the time, by type: other counts mean that the reading is out of date. */
-  listed: string;
+  /** Listed pages at the time: other counts mean that the reading is out of date. */
+  listed: ListedPages;
   /** The look at which it was made. */
   look: number;
 }
@@ -43,7 +48,7 @@ export class Footprints {
       if (signal.aborted || this.clock.nowMs() > endMs) return;
       try {
         const stat = await this.kernel.memory.stat(memcg.path);
-        this.#readings.set(memcg.inode, { stat, listed: pagesText(listed), look: this.#look });
+        this.#readings.set(memcg.inode, { stat, listed: pagesOf(listed), look: this.#look });
       } catch (failure) {
         // Removed since the listing, most likely. Its rows go with it.
         if (!(failure instanceof ColdpgsError)) throw failure;
@@ -69,15 +74,17 @@ export class Footprints {
     return footprint;
   }
 
-  keepOnly(inodes: ReadonlySet<bigint>): void {
-    for (const inode of this.#readings.keys()) if (!inodes.has(inode)) this.#readings.delete(inode);
+  forget(inodes: readonly bigint[]): void {
+    for (const inode of inodes) this.#readings.delete(inode);
   }
 
   #isDue({ memcg, listed }: SeenMemcg): boolean {
     const reading = this.#readings.get(memcg.inode);
     if (!reading) return true;
     const wasDirty = reading.stat.fileDirtyBytes + reading.stat.writebackBytes > 0;
-    return wasDirty || this.#look - reading.look >= readingLooks || reading.listed !== pagesText(listed);
+    if (wasDirty || this.#look - reading.look >= readingLooks) return true;
+    const { anonPages, filePages } = pagesOf(listed);
+    return reading.listed.anonPages !== anonPages || reading.listed.filePages !== filePages;
   }
 
   #readAt(memcg: Memcg): number {
@@ -114,7 +121,7 @@ function lessOf(one: Footprint, other: Footprint): Footprint {
   };
 }
 
-function pagesText({ nodes }: SeenMemcg['listed']): string {
+function pagesOf({ nodes }: SeenMemcg['listed']): ListedPages {
   let anonPages = 0;
   let filePages = 0;
   for (const { generations } of nodes)
@@ -122,5 +129,5 @@ function pagesText({ nodes }: SeenMemcg['listed']): string {
       anonPages += generation.anonPages;
       filePages += generation.filePages;
     }
-  return `${anonPages} ${filePages}`;
+  return { anonPages, filePages };
 }

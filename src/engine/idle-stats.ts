@@ -11,7 +11,8 @@ export interface IdleStats {
   readonly histogram: Histogram;
 }
 
-interface Account {
+/** What is shown of a memcg, and how it came to be. */
+export interface Account {
   readonly memcg: Memcg;
   buckets: Buckets;
   /** The first round that counts: the one in progress at a reset is discarded. */
@@ -23,7 +24,7 @@ interface Account {
 
 /** What a round found of a memcg. */
 export interface RoundResult {
-  readonly memcg: Memcg;
+  readonly account: Account;
   readonly histogram: Histogram | undefined;
   /** The buckets that the histogram was made for. */
   readonly buckets: Buckets;
@@ -61,19 +62,21 @@ export class IdleStatsAccounts {
     for (const account of this.#accounts.values()) account[what === 'pages' ? 'pageScans' : 'slabScans'] = 0;
   }
 
-  /** Makes the accounts of memcgs that are new, parents first: each has the buckets that its parent has now. */
-  admit(memcgs: readonly Memcg[]): void {
-    if (memcgs.every(({ inode }) => this.#accounts.has(inode))) return;
-    const byPath = new Map<string, Account>();
-    for (const memcg of memcgs) byPath.set(memcg.path, this.#of(memcg, byPath));
+  /** The accounts of memcgs, in their order. Those that are new get theirs parents first: each has the buckets that its parent has now. */
+  admit(memcgs: readonly Memcg[]): readonly Account[] {
+    const byPath = memcgs.every(({ inode }) => this.#accounts.has(inode)) ? undefined : new Map<string, Account>();
+    return memcgs.map((memcg) => {
+      const account = this.#of(memcg, byPath);
+      byPath?.set(memcg.path, account);
+      return account;
+    });
   }
 
   /** Ends a round. Results for buckets that were changed meanwhile are not taken. */
   endRound(results: Iterable<RoundResult>, scanned: { readonly pages: boolean; readonly slab: boolean }): void {
     this.#rounds++;
-    for (const { memcg, histogram, buckets } of results) {
-      const account = this.#accounts.get(memcg.inode);
-      if (!account || account.buckets !== buckets || account.countsFrom > this.#rounds) continue;
+    for (const { account, histogram, buckets } of results) {
+      if (account.buckets !== buckets || account.countsFrom > this.#rounds) continue;
       account.histogram = histogram;
       if (scanned.pages) account.pageScans++;
       if (scanned.slab) account.slabScans++;
@@ -101,17 +104,21 @@ export class IdleStatsAccounts {
     return { buckets, pageScans, slabScans, histogram };
   }
 
-  /** Forgets memcgs that are gone. */
-  keepOnly(inodes: ReadonlySet<bigint>, isLive: (memcg: Memcg) => boolean): void {
-    for (const [inode, { memcg }] of this.#accounts)
-      if (!inodes.has(inode) && !isLive(memcg)) this.#accounts.delete(inode);
+  /** Forgets memcgs that are gone: all but those that were just seen, which have accounts, and others that live. Answers the inodes that were not seen. */
+  keepOnly(seen: readonly Memcg[], isLive: (memcg: Memcg) => boolean): readonly bigint[] {
+    if (this.#accounts.size === seen.length) return [];
+    const inodes = new Set(seen.map(({ inode }) => inode));
+    const unseen = [...this.#accounts.values()].filter(({ memcg }) => !inodes.has(memcg.inode));
+    for (const { memcg } of unseen) if (!isLive(memcg)) this.#accounts.delete(memcg.inode);
+    return unseen.map(({ memcg }) => memcg.inode);
   }
 
   /** Buckets that differ from the default, for the saved state. */
   customBuckets(): { readonly memcg: Memcg; readonly buckets: Buckets }[] {
-    return [...this.#accounts.values()]
-      .filter(({ buckets }) => buckets !== defaultBuckets)
-      .map(({ memcg, buckets }) => ({ memcg, buckets }));
+    const custom: { readonly memcg: Memcg; readonly buckets: Buckets }[] = [];
+    for (const { memcg, buckets } of this.#accounts.values())
+      if (buckets !== defaultBuckets) custom.push({ memcg, buckets });
+    return custom;
   }
 
   #reset(account: Account): void {

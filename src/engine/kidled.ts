@@ -4,7 +4,7 @@ import { hasPages, type LruGenMemcg } from '../kernel/lru-gen.js';
 import type { Log } from '../log.js';
 import { footprintOf, Footprints } from './footprints.js';
 import { type Buckets, bytesByType, cappedHistogram, histogramOf, scannedRows } from './histogram.js';
-import { type IdleStats, IdleStatsAccounts, type RoundResult } from './idle-stats.js';
+import { type Account, type IdleStats, IdleStatsAccounts, type RoundResult } from './idle-stats.js';
 import { parentOf } from '../kernel/lineage.js';
 import { inSlices } from './slices.js';
 import type { SeenMemcg, Tracker } from './tracker.js';
@@ -141,7 +141,7 @@ export class Kidled {
 
   /** One look, the end of a round. */
   async look(seen: readonly SeenMemcg[], atMs: number, signal: AbortSignal): Promise<void> {
-    this.#accounts.admit(seen.map(({ memcg }) => memcg));
+    const accounts = this.#admit(seen);
     const period = { periodMs: this.surroundings.periodMs(), pageBytes: this.kernel.pageBytes };
     await this.tracker.observe(seen, atMs, signal);
     if (this.surroundings.periodMs() === 0) return this.tracker.forget();
@@ -151,25 +151,28 @@ export class Kidled {
     const childrenOf = childrenByPath(inUse);
     const results: RoundResult[] = [];
     await inSlices(seen, ({ memcg, listed }) => {
-      const buckets = this.#accounts.bucketsOf(memcg);
+      const account = accounts[results.length];
+      if (!account) return;
+      const { buckets } = account;
       const cohorts = buckets.length > 0 ? this.tracker.cohorts(memcg) : [];
       const footprint = this.#footprints.of(memcg, childrenOf.get(memcg.path) ?? []);
       const histogram =
         cohorts.length > 0 || footprint
           ? histogramOf(cohorts, activeAnonPages(listed), footprint, buckets, period)
           : undefined;
-      results.push({ memcg, histogram, buckets });
+      results.push({ account, histogram, buckets });
     });
     this.#accounts.endRound(results, this.#targets());
     this.#changed();
   }
 
-  /** Forgets memcgs that are gone. */
-  keepOnly(seen: readonly SeenMemcg[], isLive: (memcg: Memcg) => boolean): void {
-    const inodes = new Set(seen.map(({ memcg }) => memcg.inode));
-    this.#accounts.keepOnly(inodes, isLive);
-    this.#footprints.keepOnly(inodes);
-    this.#forgetShown();
+  /** The accounts of what is seen; those of memcgs that are gone are forgotten. */
+  #admit(seen: readonly SeenMemcg[]): readonly Account[] {
+    const memcgs = seen.map(({ memcg }) => memcg);
+    const accounts = this.#accounts.admit(memcgs);
+    const isLive = ({ path, inode }: Memcg): boolean => this.kernel.memcgs.at(path)?.inode === inode;
+    this.#footprints.forget(this.#accounts.keepOnly(memcgs, isLive));
+    return accounts;
   }
 
   #targets(): { readonly pages: boolean; readonly slab: boolean } {

@@ -1,11 +1,11 @@
-import { agingIntervalMs } from './coldness.js';
+import { type AgingIntervals, agingIntervalMs } from './coldness.js';
 import { coldnessOfFlags, type GlobalControls, type MemcgControlTable, modeBits } from './controls.js';
 
 /** What the intervals between agings depend on beside the controls. */
 export interface MeantColdnessSurroundings {
   scanPeriodMs(): number;
-  /** Milliseconds between agings that the autopilot needs of a memcg on a node; undefined where it does nothing. */
-  autopilotIntervalMs(path: string, node: number): number | undefined;
+  /** What the autopilot needs, at this moment; 0 where it does nothing. */
+  autopilotIntervals(): AgingIntervals;
 }
 
 /** The coldness that memcgs are meant for, by their flags and by the last threshold written, and the aging that it takes. */
@@ -29,15 +29,18 @@ export class MeantColdness {
   }
 
   /**
-   * Milliseconds between two agings. The coldness that a memcg is meant for by its flags rules; else the slower of what the last threshold and the
-   * autopilot need, because the kernel's four generations reach no further back than three of them.
+   * The time between two agings, as the controls are at this moment. The coldness that a memcg is meant for by its flags rules; else the slower of what the
+   * last threshold and the autopilot need, because the kernel's four generations reach no further back than three of them.
    */
-  agingIntervalMs(path: string, node: number): number {
-    const meant = this.#byPath.get(path);
+  agingIntervals(): AgingIntervals {
     const scanPeriodMs = this.surroundings.scanPeriodMs();
-    if (meant?.flags) return agingIntervalMs(scanPeriodMs, meant.flags);
-    const forThresholds = this.#thresholdIntervalMs(meant?.last ?? this.global.agePeriods);
-    return Math.max(forThresholds, this.surroundings.autopilotIntervalMs(path, node) ?? 0);
+    const forMostMs = this.#thresholdIntervalMs(this.global.agePeriods);
+    const forAutopilotMs = this.surroundings.autopilotIntervals();
+    return (path, node) => {
+      const meant = this.#byPath.get(path);
+      if (meant?.flags) return agingIntervalMs(scanPeriodMs, meant.flags);
+      return Math.max(meant ? this.#thresholdIntervalMs(meant.last) : forMostMs, forAutopilotMs(path, node));
+    };
   }
 
   /** The oldest border is to prove threshold_nonrot as well, as far as the younger one still proves the threshold at once. */
