@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=2 --no-parallel-scavenge
+#!/usr/bin/env -S node --max-semi-space-size=2 --no-parallel-scavenge --interrupt-budget=1000000
 // A small young generation keeps an idle daemon with 1,000 memcgs at 76 MiB instead of 97; one so small is collected by one thread with a fifth less of processor time
 // than by several.
 // CommonJS, because it must run before anything uses libuv's thread pool: each eviction command and each read of a process's
