@@ -126,15 +126,11 @@ export function withUsed(history: CohortHistory, pages: number, fromMs: number, 
 }
 
 function pagesOfAll(generations: CohortHistory['generations']): number {
-  let sum = 0;
-  for (const cohorts of generations) sum += pagesOf(cohorts);
-  return sum;
+  return generations.reduce((sum, cohorts) => sum + pagesOf(cohorts), 0);
 }
 
 export function pagesOf(cohorts: readonly Cohort[]): number {
-  let sum = 0;
-  for (const { pages } of cohorts) sum += pages;
-  return sum;
+  return cohorts.length === 0 ? 0 : cohorts.reduce((sum, { pages }) => sum + pages, 0);
 }
 
 const nothing: readonly Cohort[] = [];
@@ -284,11 +280,12 @@ function mostAlike(cohorts: readonly Cohort[]): number {
 
 /** The same, the longest idle first; nearly always they are. */
 function inOrder(cohorts: readonly Cohort[]): readonly Cohort[] {
-  for (let index = 1; index < cohorts.length; index++) {
-    const [older, younger] = [cohorts[index - 1], cohorts[index]];
-    if (older && younger && longestIdleFirst(older, younger) > 0) return cohorts.toSorted(longestIdleFirst);
-  }
-  return cohorts;
+  if (cohorts.length < 2) return cohorts;
+  const isInOrder = cohorts.every((younger, index) => {
+    const older = cohorts[index - 1];
+    return older === undefined || longestIdleFirst(older, younger) < 0;
+  });
+  return isInOrder ? cohorts : cohorts.toSorted(longestIdleFirst);
 }
 
 function longestIdleFirst(one: Cohort, other: Cohort): number {

@@ -13,11 +13,14 @@ interface ListedPages {
 }
 
 interface Reading {
-  stat: MemoryStat;
+  readonly footprint: Footprint;
+  /** Whether the descendants are counted in. */
+  readonly includesDescendants: boolean;
+  readonly wasDirty: boolean;
   /** Listed pages at the time: other counts mean that the reading is out of date. */
-  listed: ListedPages;
+  readonly listed: ListedPages;
   /** The look at which it was made. */
-  look: number;
+  readonly look: number;
 }
 
 /** A reading is made again after so many looks, whatever the listing says: dirty pages are written out without a trace there. */
@@ -48,7 +51,13 @@ export class Footprints {
       if (signal.aborted || this.clock.nowMs() > endMs) return;
       try {
         const stat = await this.kernel.memory.stat(memcg.path);
-        this.#readings.set(memcg.inode, { stat, listed: pagesOf(listed), look: this.#look });
+        this.#readings.set(memcg.inode, {
+          footprint: footprintOf(stat),
+          includesDescendants: stat.includesDescendants,
+          wasDirty: stat.fileDirtyBytes + stat.writebackBytes > 0,
+          listed: pagesOf(listed),
+          look: this.#look,
+        });
       } catch (failure) {
         // Removed since the listing, most likely. Its rows go with it.
         if (!(failure instanceof ColdpgsError)) throw failure;
@@ -62,14 +71,13 @@ export class Footprints {
    * not been read yet, nothing is said. undefined where nothing is known.
    */
   of(memcg: Memcg, children: readonly Memcg[]): Footprint | undefined {
-    const own = this.#readings.get(memcg.inode)?.stat;
-    if (!own) return undefined;
-    let footprint = footprintOf(own);
-    if (!own.includesDescendants) return footprint;
+    const own = this.#readings.get(memcg.inode);
+    if (!own?.includesDescendants) return own?.footprint;
+    let { footprint } = own;
     for (const child of children) {
-      const stat = this.#readings.get(child.inode)?.stat;
-      if (!stat) return undefined;
-      footprint = lessOf(footprint, footprintOf(stat));
+      const reading = this.#readings.get(child.inode);
+      if (!reading) return undefined;
+      footprint = lessOf(footprint, reading.footprint);
     }
     return footprint;
   }
@@ -81,8 +89,7 @@ export class Footprints {
   #isDue({ memcg, listed }: SeenMemcg): boolean {
     const reading = this.#readings.get(memcg.inode);
     if (!reading) return true;
-    const wasDirty = reading.stat.fileDirtyBytes + reading.stat.writebackBytes > 0;
-    if (wasDirty || this.#look - reading.look >= readingLooks) return true;
+    if (reading.wasDirty || this.#look - reading.look >= readingLooks) return true;
     const { anonPages, filePages } = pagesOf(listed);
     return reading.listed.anonPages !== anonPages || reading.listed.filePages !== filePages;
   }

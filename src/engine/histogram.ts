@@ -91,11 +91,11 @@ export function histogramOf(
   // By column, behind those that are younger than the first.
   const anonPages = new Array<number>(columns + 1).fill(0);
   const filePages = new Array<number>(columns + 1).fill(0);
-  for (const cohort of cohorts) {
+  cohorts.forEach((cohort) => {
     const pages = cohort.type === 'anon' ? anonPages : filePages;
     const place = columnOf(agePeriodsOf(cohort, periodMs), buckets) + 1;
     pages[place] = (pages[place] ?? 0) + cohort.pages;
-  }
+  });
   const histogram = new Float64Array(idleRows.length * columns);
   let isZero = true;
   const put = (row: number, column: number, pages: number): void => {

@@ -215,11 +215,13 @@ function olderPages(file: CohortHistory): { readonly pages: number; readonly arr
 
 function addIdleCohorts(into: IdleCohort[], { generations, atMs }: CohortHistory, type: PageType, node: number): void {
   const firstYoung = generations.length - youngGenerations;
-  for (let index = 0; index < generations.length; index++)
-    for (const { pages, fromMs, toMs } of generations[index] ?? []) {
-      const idleAtLeastMs = index >= firstYoung ? 0 : Math.max(0, atMs - toMs);
+  generations.forEach((cohorts, index) => {
+    const isYoung = index >= firstYoung;
+    cohorts.forEach(({ pages, fromMs, toMs }) => {
+      const idleAtLeastMs = isYoung ? 0 : Math.max(0, atMs - toMs);
       into.push({ type, node, pages, idleAtLeastMs, idleAtMostMs: Math.max(0, atMs - fromMs) });
-    }
+    });
+  });
 }
 
 function filePagesOf({ nodes }: LruGenMemcg): number {

@@ -33,9 +33,7 @@ export interface LruGenMemcg {
 
 /** Whether any page of the memcg is on a list. */
 export function hasPages({ nodes }: LruGenMemcg): boolean {
-  for (const { generations } of nodes)
-    for (const one of generations) if (one.anonPages > 0 || one.filePages > 0) return true;
-  return false;
+  return nodes.some(({ generations }) => generations.some((one) => one.anonPages > 0 || one.filePages > 0));
 }
 
 /** The id of memcgs that are offline. */
