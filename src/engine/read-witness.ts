@@ -200,12 +200,13 @@ export class KernelFlagsWitness implements ReadWitness {
   #lookAt(index: number, offset: number, bits: ReadBitsOfMemcgs, tallies: Map<number, ReadTally> | undefined): void {
     const sample = this.#sample;
     const flags = this.#frames.flagsAt(offset);
-    const owner = this.#frames.memcgAt(offset);
-    const meaning = bits.of(owner);
+    // Most of memory is something else.
     if ((flags & (frameFlag.lru | frameFlag.swapBacked)) !== frameFlag.lru) {
       sample.known[index] = 0;
       return;
     }
+    const owner = this.#frames.memcgAt(offset);
+    const meaning = bits.of(owner);
     // Of a memcg that was made since the listing: its turn comes with the next look.
     if (meaning === undefined) return;
     const tally = tallies && tallyOf(tallies, owner);
