@@ -1,5 +1,5 @@
 import type { Memcg } from '../kernel/kernel.js';
-import type { LruGenNode } from '../kernel/lru-gen.js';
+import type { Generation, LruGenNode } from '../kernel/lru-gen.js';
 import type { MemcgSettings } from './autopilot-settings.js';
 import type { PageType } from './eviction.js';
 import type { PressureSample } from './pressure.js';
@@ -60,14 +60,18 @@ export class AutopilotBook {
     let exempt = 0;
     await inSlices(seen, ({ memcg, listed: { nodes } }) => {
       if (isExempt(memcg.path)) return void exempt++;
-      const before = this.#watched.get(memcg.inode);
-      if (before && isOfNodes(before, nodes)) return nodes.forEach((node, index) => noteSeqs(before[index], node));
-      const watched = nodes.map((listed): Watched => {
-        const known = before?.find(({ node }) => node === listed.node);
-        if (!known) hasNew = true;
-        return noteSeqs(known, listed) ?? watchedAnew(memcg, listed, settingsOf(memcg.path, listed.node), atMs);
-      });
-      this.#watched.set(memcg.inode, watched);
+      let watched = this.#watched.get(memcg.inode);
+      if (!watched || !isOfNodes(watched, nodes)) {
+        const before = watched ?? [];
+        watched = nodes.map(
+          (one) =>
+            before.find(({ node }) => node === one.node) ??
+            watchedAnew(memcg, one, settingsOf(memcg.path, one.node), atMs),
+        );
+        hasNew ||= watched.some((one) => !before.includes(one));
+        this.#watched.set(memcg.inode, watched);
+      }
+      watched.forEach((one, index) => noteSeqs(one, nodes[index]?.generations ?? []));
     });
     if (this.#watched.size > seen.length - exempt) {
       const listed = new Set(seen.filter(({ memcg }) => !isExempt(memcg.path)).map(({ memcg }) => memcg.inode));
@@ -102,11 +106,9 @@ function isOfNodes(watched: readonly Watched[], nodes: readonly LruGenNode[]): b
   return watched.length === nodes.length && watched.every(({ node }, index) => nodes[index]?.node === node);
 }
 
-function noteSeqs(watched: Watched | undefined, { generations }: LruGenNode): Watched | undefined {
-  if (!watched) return undefined;
+function noteSeqs(watched: Watched, generations: readonly Generation[]): void {
   watched.minSeq = generations[0]?.seq ?? 0n;
   watched.maxSeq = generations.at(-1)?.seq ?? 0n;
-  return watched;
 }
 
 function watchedAnew(memcg: Memcg, { node, generations }: LruGenNode, settings: MemcgSettings, atMs: number): Watched {

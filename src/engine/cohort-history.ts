@@ -130,7 +130,7 @@ function pagesOfAll(generations: CohortHistory['generations']): number {
 }
 
 export function pagesOf(cohorts: readonly Cohort[]): number {
-  return cohorts.length === 0 ? 0 : cohorts.reduce((sum, { pages }) => sum + pages, 0);
+  return cohorts.reduce((sum, { pages }) => sum + pages, 0);
 }
 
 const nothing: readonly Cohort[] = [];
