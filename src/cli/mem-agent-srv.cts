@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=2 --no-parallel-scavenge --interrupt-budget=1000000
+#!/usr/bin/env -S node --max-semi-space-size=2 --no-parallel-scavenge
 // mem-agent-srv is coldpgs mount with the autopilot on.
 const given = process.argv.slice(2);
 const options: string[] = [];
