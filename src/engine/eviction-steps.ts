@@ -58,8 +58,9 @@ export class EvictionSteps {
     const { sentPages, freedPages, rows, tookMs } = await this.eviction.pageOut(memcg, target, run.signal);
     this.ledger.add(memcg, rows);
     this.log.debug({ memcg: toText(memcg.path), type: target.type, sentPages, freedPages }, 'paged out');
-    for (const [node, pages] of sharedOut(freedPages, await this.listed(memcg), target.type))
-      onFreed?.(node, target.type, pages);
+    if (onFreed && freedPages > 0)
+      for (const [node, pages] of sharedOut(freedPages, await this.listed(memcg), target.type))
+        onFreed(node, target.type, pages);
     run.leftPages -= freedPages;
     run.freedPages += freedPages;
     run.evictionMs += tookMs;

@@ -33,7 +33,8 @@ export class PageOut {
     let leftPages = run.leftPages;
     for (const share of sharesOf(run)) {
       const frames = this.tracker.idleFrames?.(memcg, share.idleMs, this.clock.nowMs());
-      if (!frames || (await this.#isObstructed(run))) return;
+      if (!frames) continue;
+      if (await this.#isObstructed(run)) return;
       for (const pid of await this.kernel.memcgs.tasks(memcg.path))
         leftPages -= await this.#ofProcess(run, pid, share, frames, leftPages);
     }

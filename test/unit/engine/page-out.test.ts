@@ -28,13 +28,16 @@ function worldOf(
       },
     },
   } as unknown as Pick<Kernel, 'pageOut' | 'memcgs' | 'pageBytes'>;
-  const idleFrames = (_memcg: unknown, idleMs: number): IdleFrames => ({
+  const longestIdleMs = Math.max(...idlePeriods.map(Math.abs)) * periodMs;
+  const framesIdleFor = (idleMs: number): IdleFrames => ({
     among: async (pfns, type) =>
       Uint8Array.from(pfns, (pfn) => {
         const periods = idlePeriods[pfn] ?? 0;
         return Number((type === 'file') === periods < 0 && Math.abs(periods) * periodMs >= idleMs);
       }),
   });
+  const idleFrames = (_memcg: unknown, idleMs: number): IdleFrames | undefined =>
+    idleMs > longestIdleMs ? undefined : framesIdleFor(idleMs);
   const request: ReclaimRequest = {
     memcg,
     agePeriods: 5,
@@ -98,6 +101,10 @@ void t.test(
     const all = worldOf([5, 9, 6], { deviceIdleMs: 2 * periodMs, types: ['anon'] });
     await all.go();
     t.same(all.ranges, ['0-3'], 'all of it where all is old enough');
+    const none = worldOf([5, 9, 6], { deviceIdleMs: 20 * periodMs, types: ['anon'] });
+    await none.go();
+    t.same(none.ranges, ['0-3'], 'none of it where nothing is');
+    t.match(none.sent, [{ toDevice: false }]);
   },
 );
 
