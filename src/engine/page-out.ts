@@ -1,3 +1,4 @@
+import { ColdpgsError, sentenceOf } from '../errors.js';
 import type { Clock } from '../kernel/clock.js';
 import type { Kernel, Memcg } from '../kernel/kernel.js';
 import type { AddressRange } from '../kernel/pagemap.js';
@@ -25,35 +26,38 @@ export class PageOut {
     private readonly tracker: Pick<Tracker, 'idleFrames'>,
   ) {}
 
-  /** Sends out what is known to be idle as long as the run asks, within its limit. Nothing with other trackers. Throws KERNEL_REFUSED, MEMCG_GONE. */
+  /** Sends out what is known to be idle as long as the run asks, within its limit. Nothing with other trackers. Throws MEMCG_GONE, CANCELLED. */
   async run(run: Run): Promise<void> {
     const { memcg, agePeriods, narrow } = run.request;
     // Who asks for no age, or for less than what generations show, means generations.
     if (agePeriods === 0 || narrow) return;
-    let leftPages = run.leftPages;
+    const room = { pages: run.leftPages };
     for (const share of sharesOf(run)) {
       const frames = this.tracker.idleFrames?.(memcg, share.idleMs, this.clock.nowMs());
       if (!frames) continue;
       if (await this.#isObstructed(run)) return;
       for (const pid of await this.kernel.memcgs.tasks(memcg.path))
-        leftPages -= await this.#ofProcess(run, pid, share, frames, leftPages);
+        try {
+          await this.#ofProcess(run, pid, share, frames, room);
+        } catch (failure) {
+          if (!(failure instanceof ColdpgsError) || failure.code !== 'KERNEL_REFUSED') throw failure;
+          run.shortfalls.push(`${share.type} memory was not sent out by address: ${sentenceOf(failure)}`);
+        }
     }
   }
 
-  /** Answers the pages sent. What is found idle is sent out at once, a step at a time, before it can be used again. */
-  async #ofProcess(run: Run, pid: number, share: Share, frames: IdleFrames, mostPages: number): Promise<number> {
+  /** What is found idle is sent out at once, a step at a time, before it can be used again. `room`: what may be sent still. */
+  async #ofProcess(run: Run, pid: number, share: Share, frames: IdleFrames, room: { pages: number }): Promise<void> {
     const { stepPages } = run.request;
     const { type, toDevice } = share;
-    let sentPages = 0;
     for await (const { start, pfns } of this.kernel.pageOut.frames(pid))
       for (let first = 0; first < pfns.length; first += stepPages) {
-        const roomPages = Math.min(mostPages - sentPages, run.leftPages);
-        if (run.signal.aborted || roomPages <= 0) return sentPages;
+        const mostPages = Math.min(room.pages, run.leftPages);
+        if (run.signal.aborted || mostPages <= 0) return;
         const idle = await frames.among(pfns.subarray(first, first + stepPages), type);
-        const ranges = rangesOf(idle, start + first * this.kernel.pageBytes, this.kernel.pageBytes, roomPages);
-        if (ranges.length > 0) sentPages += await this.steps.pageOut(run, { pid, ranges, type, toDevice });
+        const ranges = rangesOf(idle, start + first * this.kernel.pageBytes, this.kernel.pageBytes, mostPages);
+        if (ranges.length > 0) room.pages -= await this.steps.pageOut(run, { pid, ranges, type, toDevice });
       }
-    return sentPages;
   }
 
   async #isObstructed(run: Run): Promise<boolean> {

@@ -4,7 +4,7 @@ import { knowsIdle, PageOut } from '../../../src/engine/page-out.js';
 import { type ReclaimRequest, startRun } from '../../../src/engine/run.js';
 import type { IdleCohort, IdleFrames } from '../../../src/engine/tracker.js';
 import type { Kernel, MappedFrames } from '../../../src/kernel/kernel.js';
-import { pageBytes } from './world.js';
+import { pageBytes, refused } from './world.js';
 
 const memcg = { path: '/a', inode: 7n };
 const periodMs = 1000;
@@ -12,18 +12,19 @@ const periodMs = 1000;
 /** Frames of a process from address 0 on, by how many periods they are idle: negative for page cache. */
 function worldOf(
   idlePeriods: readonly number[],
-  options: Partial<ReclaimRequest> & { readonly obstacle?: string } = {},
+  options: Partial<ReclaimRequest> & { readonly obstacle?: string; readonly refusedPid?: number } = {},
 ) {
-  const { obstacle, ...asked } = options;
+  const { obstacle, refusedPid, ...asked } = options;
   const sent: Omit<PageOutTarget, 'ranges'>[] = [];
   const ranges: string[] = [];
   const there = new Set(idlePeriods.keys());
   const kernel = {
     pageBytes,
-    memcgs: { tasks: async () => [12] },
+    memcgs: { tasks: async () => [...(refusedPid === undefined ? [] : [refusedPid]), 12] },
     pageOut: {
       obstacle: async () => obstacle,
-      async *frames(): AsyncGenerator<MappedFrames> {
+      async *frames(pid: number): AsyncGenerator<MappedFrames> {
+        if (pid === refusedPid) throw refused('EPERM', `Cannot see where the memory of process ${pid} is.`);
         yield { start: 0, pfns: Float64Array.from(idlePeriods, (_, pfn) => (there.has(pfn) ? pfn : -1)) };
       },
     },
@@ -121,6 +122,13 @@ void t.test('says why nothing is sent out by address where that cannot be', asyn
   await go();
   t.same(ranges, []);
   t.match(run.shortfalls, [/second write.*CAP_SYS_NICE/]);
+});
+
+void t.test('goes on with the next process where one may not be looked at, and says so', async (t) => {
+  const { go, run, ranges } = worldOf([9, 9], { types: ['anon'], refusedPid: 11 });
+  await go();
+  t.same(ranges, ['0-2']);
+  t.match(run.shortfalls, [/^anon memory was not sent out by address: .*process 11/]);
 });
 
 void t.test('a memcg is worth a run when pages of it are known to be idle for long enough', async (t) => {
