@@ -19,6 +19,12 @@ export interface Step {
   readonly refaultPages: number;
 }
 
+/** What went by address, and the refaults of its type after it. */
+export interface SentOut {
+  readonly sentPages: number;
+  readonly refaultPages: number;
+}
+
 /** How long writes to swap are waited for, and how often looked at. */
 const settleMs = 2000;
 const settleLookMs = 10;
@@ -49,13 +55,18 @@ export class EvictionSteps {
   }
 
   /**
-   * Sends out memory of a process by address. Answers the pages sent: those that are written to swap are freed with the kernel's oldest generations, which they stand in
+   * Sends out memory of a process by address. Of the pages sent those that are written to swap are freed with the kernel's oldest generations, which they stand in
    * then. Throws KERNEL_REFUSED, CANCELLED.
    */
-  async pageOut(run: Run, target: PageOutTarget): Promise<number> {
+  async pageOut(run: Run, target: PageOutTarget): Promise<SentOut> {
     const { memcg, onFreed } = run.request;
-    if (await this.#isStopped(run, target.type)) return 0;
-    const { sentPages, freedPages, rows, tookMs } = await this.eviction.pageOut(memcg, target, run.signal);
+    if (await this.#isStopped(run, target.type))
+      return { sentPages: 0, refaultPages: await this.eviction.refaults(memcg, target.type) };
+    const { sentPages, freedPages, rows, refaultPages, tookMs } = await this.eviction.pageOut(
+      memcg,
+      target,
+      run.signal,
+    );
     this.ledger.add(memcg, rows);
     this.log.debug({ memcg: toText(memcg.path), type: target.type, sentPages, freedPages }, 'paged out');
     if (onFreed && freedPages > 0)
@@ -64,8 +75,17 @@ export class EvictionSteps {
     run.leftPages -= freedPages;
     run.freedPages += freedPages;
     run.evictionMs += tookMs;
-    if (freedPages < sentPages) await this.#settled(run);
-    return sentPages;
+    if (target.type === 'anon' && freedPages < sentPages) await this.#settled(run);
+    return { sentPages, refaultPages };
+  }
+
+  /** Pages that this run sent to swap, that are written, and that are in memory all the same. */
+  async writtenPages(run: Run): Promise<number> {
+    return this.#cleanPages(run, await this.kernel.memory.stat(run.request.memcg.path));
+  }
+
+  refaults(memcg: Memcg, type: PageType): Promise<number> {
+    return this.eviction.refaults(memcg, type);
   }
 
   /** The generations of a live memcg. Throws MEMCG_GONE. */

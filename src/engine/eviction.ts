@@ -46,7 +46,7 @@ export interface EvictionOutcome {
 }
 
 /** What became of memory that was sent out by address. */
-export interface PageOutOutcome extends Pick<EvictionOutcome, 'freedPages' | 'zswapPages' | 'rows' | 'tookMs'> {
+export interface PageOutOutcome extends Omit<EvictionOutcome, 'otherPages' | 'writebackPages'> {
   /** Pages that are mapped no more: what of them is being written to swap is freed later. */
   readonly sentPages: number;
 }
@@ -128,6 +128,7 @@ export class Eviction {
     { pid, ranges, type, toDevice }: PageOutTarget,
     signal: AbortSignal,
   ): Promise<PageOutOutcome> {
+    const { pageBytes } = this.kernel;
     return this.#turns.run(memcg.path, signal, async () => {
       const before = await this.kernel.memory.stat(memcg.path);
       const giveBack = toDevice && type === 'anon' ? this.#keepFromZswap(memcg) : undefined;
@@ -140,10 +141,17 @@ export class Eviction {
       }
       const tookMs = this.clock.nowMs() - startMs;
       const after = await this.kernel.memory.stat(memcg.path);
-      const keptBytes = type === 'anon' ? Math.max(0, after.swapCachedBytes - before.swapCachedBytes) : 0;
-      const freedPages = Math.max(0, sentPages - keptBytes / this.kernel.pageBytes);
+      const freedPages = Math.max(0, sentPages - keptBytes(before, after, type, sentPages * pageBytes) / pageBytes);
       const zswapPages = type === 'anon' ? Math.min(freedPages, zswappedBetween(before, after, toDevice)) : 0;
-      return { sentPages, freedPages, zswapPages, rows: this.#rows(type, freedPages, 0, zswapPages), tookMs };
+      const refaultPages = refaultsOf(after, type);
+      return {
+        sentPages,
+        freedPages,
+        zswapPages,
+        rows: this.#rows(type, freedPages, 0, zswapPages),
+        refaultPages,
+        tookMs,
+      };
     });
   }
 
@@ -173,6 +181,12 @@ export class Eviction {
   async refaults(memcg: Memcg, type: PageType): Promise<number> {
     return refaultsOf(await this.kernel.memory.stat(memcg.path), type);
   }
+}
+
+/** Of what a process has mapped no more, what is in memory all the same: swap cache, and page cache that is dirty. */
+function keptBytes(before: MemoryStat, after: MemoryStat, type: PageType, sentBytes: number): number {
+  if (type === 'anon') return Math.max(0, after.swapCachedBytes - before.swapCachedBytes);
+  return sentBytes - Math.max(0, before.fileBytes - after.fileBytes);
 }
 
 function refaultsOf(stat: MemoryStat, type: PageType): number {

@@ -55,19 +55,27 @@ export class IdlePageTracker implements Tracker {
   forget(): void {
     this.#ages = new FrameAges(this.#ages.frameCount);
     this.#looks.forget();
+    this.#looking = false;
     this.#counts = new Map();
   }
 
   async beforeAgings(atMs: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.surroundings;
     const counts = new Map<number, PagesByAge>();
     this.#looking = true;
-    for (let pfn = 0; pfn < this.#ages.frameCount; pfn += sliceFrames) {
-      const beganMs = this.surroundings.clock.nowMs();
-      await this.#lookAtSlice(pfn, counts);
-      await this.#nap(this.surroundings.clock.nowMs() - beganMs, signal);
-      if (signal.aborted) return;
+    try {
+      for (let pfn = 0; pfn < this.#ages.frameCount; pfn += sliceFrames) {
+        const beganMs = clock.nowMs();
+        await this.#lookAtSlice(pfn, counts);
+        await this.#nap(clock.nowMs() - beganMs, signal);
+        if (signal.aborted) return;
+      }
+    } catch (failure) {
+      // Some frames are a look older now and others are not.
+      this.forget();
+      throw failure;
     }
-    this.#looks.add(atMs);
+    this.#looks.add(atMs, clock.nowMs());
     this.#looking = false;
     this.#counts = counts;
   }
@@ -83,9 +91,13 @@ export class IdlePageTracker implements Tracker {
   }
 
   idleFrames({ inode }: Memcg, idleMs: number, atMs: number): IdleFrames | undefined {
-    const youngest = this.#youngestIdleFor(idleMs, atMs);
-    if (youngest === undefined) return undefined;
-    return new StillIdleFrames(this.surroundings.kernel, Number(inode), (pfn) => this.#ages.at(pfn) >= youngest);
+    if (this.#youngestIdleFor(idleMs, atMs) === undefined) return undefined;
+    const { kernel, clock } = this.surroundings;
+    return new StillIdleFrames(kernel, Number(inode), () => {
+      // Other looks may have begun, or ended, since the run began.
+      const youngest = this.#youngestIdleFor(idleMs, Math.max(atMs, clock.nowMs())) ?? Infinity;
+      return (pfn) => this.#ages.at(pfn) >= youngest;
+    });
   }
 
   /** The least age, in looks, of what is idle for `idleMs`; undefined where nothing can be. */

@@ -4,7 +4,8 @@ import type { Kernel, Memcg } from '../kernel/kernel.js';
 import type { AddressRange } from '../kernel/pagemap.js';
 import type { EvictionSteps } from './eviction-steps.js';
 import type { PageType } from './eviction.js';
-import type { Run } from './run.js';
+import { cameBackAtOnce } from './probe.js';
+import { fewPages, type Run } from './run.js';
 import type { IdleFrames, Tracker } from './tracker.js';
 
 /** Pages of one type that are idle for long enough, and where anonymous memory of them is to go. */
@@ -22,41 +23,69 @@ export class PageOut {
   constructor(
     private readonly kernel: Pick<Kernel, 'pageOut' | 'memcgs' | 'pageBytes'>,
     private readonly clock: Clock,
-    private readonly steps: Pick<EvictionSteps, 'pageOut'>,
+    private readonly steps: Pick<EvictionSteps, 'pageOut' | 'refaults' | 'writtenPages'>,
     private readonly tracker: Pick<Tracker, 'idleFrames'>,
   ) {}
 
-  /** Sends out what is known to be idle as long as the run asks, within its limit. Nothing with other trackers. Throws MEMCG_GONE, CANCELLED. */
-  async run(run: Run): Promise<void> {
+  /**
+   * Sends out what is known to be idle as long as the run asks, within its limit. Answers the pages that are on their way to swap, or written and not freed yet.
+   * Nothing with other trackers. Throws MEMCG_GONE, CANCELLED.
+   */
+  async run(run: Run): Promise<number> {
     const { memcg, agePeriods, narrow } = run.request;
     // Who asks for no age, or for less than what generations show, means generations.
-    if (agePeriods === 0 || narrow) return;
+    if (agePeriods === 0 || narrow) return 0;
     const room = { pages: run.leftPages };
+    const freedBefore = run.freedPages;
+    let sentPages = 0;
     for (const share of sharesOf(run)) {
       const frames = this.tracker.idleFrames?.(memcg, share.idleMs, this.clock.nowMs());
       if (!frames) continue;
-      if (await this.#isObstructed(run)) return;
-      for (const pid of await this.kernel.memcgs.tasks(memcg.path))
-        try {
-          await this.#ofProcess(run, pid, share, frames, room);
-        } catch (failure) {
-          if (!(failure instanceof ColdpgsError) || failure.code !== 'KERNEL_REFUSED') throw failure;
-          run.shortfalls.push(`${share.type} memory was not sent out by address: ${sentenceOf(failure)}`);
-        }
+      if (await this.#isObstructed(run)) return 0;
+      sentPages += await this.#ofShare(run, share, frames, room);
     }
+    const unfreedPages = sentPages - (run.freedPages - freedBefore);
+    // The generations may take what is written of it, and what has not been sent yet.
+    if (unfreedPages > 0) run.leftPages = Math.min(run.leftPages, room.pages + (await this.steps.writtenPages(run)));
+    return unfreedPages;
   }
 
-  /** What is found idle is sent out at once, a step at a time, before it can be used again. `room`: what may be sent still. */
-  async #ofProcess(run: Run, pid: number, share: Share, frames: IdleFrames, room: { pages: number }): Promise<void> {
+  /** Answers the pages sent. */
+  async #ofShare(run: Run, share: Share, frames: IdleFrames, room: Room): Promise<number> {
+    const { memcg } = run.request;
+    const sent = { pages: 0, refaultsBefore: await this.steps.refaults(memcg, share.type), cameBack: false };
+    for (const pid of await this.kernel.memcgs.tasks(memcg.path)) {
+      if (hasEnded(run, room) || sent.cameBack) break;
+      try {
+        await this.#ofProcess(run, pid, share, frames, room, sent);
+      } catch (failure) {
+        if (!(failure instanceof ColdpgsError) || failure.code !== 'KERNEL_REFUSED') throw failure;
+        run.shortfalls.push(`${share.type} memory was not sent out by address: ${sentenceOf(failure)}`);
+      }
+    }
+    return sent.pages;
+  }
+
+  /** What is found idle is sent out at once, a step at a time, before it can be used again. Ends when what went comes back. */
+  async #ofProcess(run: Run, pid: number, share: Share, frames: IdleFrames, room: Room, sent: Sent): Promise<void> {
     const { stepPages } = run.request;
     const { type, toDevice } = share;
+    const { pageBytes } = this.kernel;
     for await (const { start, pfns } of this.kernel.pageOut.frames(pid))
       for (let first = 0; first < pfns.length; first += stepPages) {
-        const mostPages = Math.min(room.pages, run.leftPages);
-        if (run.signal.aborted || mostPages <= 0) return;
+        if (hasEnded(run, room)) return;
         const idle = await frames.among(pfns.subarray(first, first + stepPages), type);
-        const ranges = rangesOf(idle, start + first * this.kernel.pageBytes, this.kernel.pageBytes, mostPages);
-        if (ranges.length > 0) room.pages -= await this.steps.pageOut(run, { pid, ranges, type, toDevice });
+        const ranges = rangesOf(idle, start + first * pageBytes, pageBytes, Math.min(room.pages, run.leftPages));
+        if (ranges.length === 0) continue;
+        const { sentPages, refaultPages } = await this.steps.pageOut(run, { pid, ranges, type, toDevice });
+        room.pages -= sentPages;
+        sent.pages += sentPages;
+        sent.cameBack = cameBackAtOnce(sent.pages, refaultPages - sent.refaultsBefore);
+        if (!sent.cameBack) continue;
+        run.shortfalls.push(
+          `sending out ${type} memory by address stopped: more than half of it was used again at once`,
+        );
+        return;
       }
   }
 
@@ -70,6 +99,22 @@ export class PageOut {
   }
 }
 
+/** What a run may still send out. */
+interface Room {
+  pages: number;
+}
+
+/** What a run has sent out of a share, and whether it is in use all the same. */
+interface Sent {
+  pages: number;
+  readonly refaultsBefore: number;
+  cameBack: boolean;
+}
+
+function hasEnded(run: Run, room: Room): boolean {
+  return run.signal.aborted || room.pages <= 0 || run.leftPages <= 0;
+}
+
 /** Whether a tracker that knows each page of a memcg has seen some idle for so long. */
 export function knowsIdle(
   tracker: Pick<Tracker, 'idleFrames' | 'cohorts'>,
@@ -78,7 +123,8 @@ export function knowsIdle(
   atMs: number,
 ): boolean {
   if (tracker.idleFrames?.(memcg, idleMs, atMs) === undefined) return false;
-  return tracker.cohorts(memcg).some(({ idleAtLeastMs }) => idleAtLeastMs >= idleMs);
+  const idle = tracker.cohorts(memcg).filter(({ idleAtLeastMs }) => idleAtLeastMs >= idleMs);
+  return idle.reduce((sum, { pages }) => sum + pages, 0) >= fewPages;
 }
 
 /** What a run asks for, the part of anonymous memory that is to go to a swap device, past zswap, first. */

@@ -73,8 +73,8 @@ export class Reclaim {
     const run = startRun(request, this.kernel.pageBytes, signal, reads?.youngFrames ? reads : undefined);
     run.swapCachedPages = await this.steps.swapCachedPages(request.memcg);
     run.onZram = run.writesAtOnce = await this.steps.swapIsZram();
-    await this.#pageOut.run(run);
-    const opened = await this.#openVeins(run);
+    const unfreedPages = await this.#pageOut.run(run);
+    const opened = await this.#openVeins(run, unfreedPages);
     await this.#probing.probe(
       run,
       opened.filter((vein) => !this.#probing.isFresh(run, vein.cold.type)),
@@ -101,7 +101,7 @@ export class Reclaim {
   }
 
   /** What is proven cold once the grace time is over; waits for that only when there is something to wait for. */
-  async #openVeins(run: Run): Promise<Vein[]> {
+  async #openVeins(run: Run, unfreedPages: number): Promise<Vein[]> {
     if (run.request.agePeriods === 0) await this.#bringAllWithinReach(run.request.memcg);
     let plan = await this.#plan(run);
     const graceLeftMs = this.pace.graceMs - plan.sinceAgingMs;
@@ -109,7 +109,9 @@ export class Reclaim {
       await this.steps.wait(run, graceLeftMs);
       plan = await this.#plan(run);
     }
-    if (run.freedPages === 0) run.shortfalls.push(...nothingProven(run.request, plan));
+    if (unfreedPages >= fewPages && !plan.cold.some(({ type }) => type === 'anon'))
+      run.shortfalls.push(sentAndNotFreed(unfreedPages * this.kernel.pageBytes));
+    else if (run.freedPages === 0) run.shortfalls.push(...nothingProven(run.request, plan));
     const listed = await this.steps.listed(run.request.memcg);
     const { deviceIdleMs } = run.request;
     const veins = this.#withoutCacheInUse(run, plan.cold).map((cold) => openVein(cold, listed, deviceIdleMs));
@@ -192,6 +194,13 @@ function nothingProven(request: ReclaimRequest, plan: ReclaimPlan): string[] {
 
 function isAnon({ cold }: Vein): boolean {
   return cold.type === 'anon';
+}
+
+function sentAndNotFreed(bytes: number): string {
+  return (
+    `${bytes} bytes are in swap, or on their way there, and not freed yet: no border between generations is old enough to free them without taking other memory ` +
+    'along. The aging clock of the memcg now works toward it; write again later'
+  );
 }
 
 function nothingForDevice(deviceIdleMs: number): string {

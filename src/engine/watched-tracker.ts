@@ -11,7 +11,7 @@ import {
 } from './tracker.js';
 
 /**
- * A tracker with a witness of reads beside it. Runs go by the borders between generations whatever tracker shows ages, and of use through
+ * A tracker with a witness of reads beside it. Of page cache that nobody has mapped runs go by the borders between generations whatever tracker shows ages, and of use through
  * read(2) those say nothing: the witness watches what a run takes of it.
  */
 export class WatchedTracker implements Tracker {

@@ -18,14 +18,14 @@ export class SystemCallError extends Error {
 
 /**
  * What `call`, a system call, answers. Throws SystemCallError. Between it and our look at errno the engine may have made calls of its own (a collection that returns memory), and left theirs: a call that
- * seems to have failed as it cannot is made again. One that failed has done nothing.
+ * seems to have failed as it cannot (`ownErrors`) is made again. One that failed has done nothing that may not be done again.
  */
-export function called(name: string, call: () => number): number {
+export function called(name: string, call: () => number, ownErrors: readonly string[] = OWN_ERRORS): number {
   for (let tries = 1; ; tries++) {
     const result = call();
     if (result !== -1) return result;
     const code = errnoName(koffi.errno());
-    if (OWN_ERRORS.includes(code) || tries === MOST_TRIES) throw new SystemCallError(name, code);
+    if (ownErrors.includes(code) || tries === MOST_TRIES) throw new SystemCallError(name, code);
   }
 }
 

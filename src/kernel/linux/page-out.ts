@@ -1,26 +1,32 @@
 import { systemErrno } from '../../errors.js';
 import type { MappedFrames, PageOutInterface } from '../kernel.js';
 import { type AddressRange, framesIn, PAGEMAP_ENTRY_BYTES, presentPagesIn } from '../pagemap.js';
+import { readText } from './kernel-file.js';
 import { holdingMappings, readPagemap } from './pagemap.js';
 import type { KernelPaths } from './paths.js';
 import type * as ProcessMadvise from './process-madvise.js';
 import { isGone, kernelRefused } from './refusal.js';
 
+const CAP_SYS_NICE = 1n << 23n;
+
 /** /proc/PID/pagemap and process_madvise(2). */
 export class LinuxPageOut implements PageOutInterface {
   constructor(
-    private readonly paths: Pick<KernelPaths, 'smaps' | 'pagemap'>,
+    private readonly paths: Pick<KernelPaths, 'smaps' | 'pagemap' | 'process'>,
     private readonly pageBytes: number,
   ) {}
 
   async obstacle(): Promise<string | undefined> {
     try {
+      // Of its own memory a process may ask without it.
+      const status = await readText(this.paths.process(process.pid, 'status'));
+      const [, capabilities = '0'] = /^CapEff:\s*([0-9a-f]+)$/m.exec(status) ?? [];
+      if ((BigInt(`0x${capabilities}`) & CAP_SYS_NICE) === 0n) return 'coldpgs has no CAP_SYS_NICE';
       (await processMadvise()).adviseNothing();
       return undefined;
     } catch (refusal) {
       const errno = systemErrno(refusal);
       if (errno === 'ERR_MODULE_NOT_FOUND') return 'the package koffi is not installed: npm install --include=optional';
-      if (errno === 'EPERM') return 'coldpgs has no CAP_SYS_NICE';
       return `the kernel has no process_madvise (${errno ?? String(refusal)})`;
     }
   }

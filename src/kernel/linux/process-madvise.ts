@@ -16,35 +16,39 @@ const VECTOR_BYTES = 16;
 /** Errors of one range, which say nothing of the others: mlocked, or unmapped meanwhile. */
 const OF_THE_RANGE = ['EBADF', 'EFAULT', 'EINVAL', 'ENOMEM'];
 
+const OWN_ERRORS = [...OF_THE_RANGE, 'EPERM', 'ESRCH', 'ENOSYS'];
+
 const callPidfdOpen = libc.func('long syscall(long number, long pid, unsigned long flags)');
 const callAdvise = libc.func(
   'long syscall(long number, long process, void *vector, unsigned long count, long advice, unsigned long flags)',
 );
 
-/** Throws SystemCallError where no process can be advised at all: ENOSYS (before Linux 5.10), EPERM (without CAP_SYS_NICE). */
+/** Throws SystemCallError where the kernel knows no such call: ENOSYS (before Linux 5.10). */
 export function adviseNothing(): void {
-  const process_ = openProcess(process.pid);
+  const descriptor = openProcess(process.pid);
   try {
-    advise(process_, Buffer.alloc(VECTOR_BYTES), 0);
+    advise(descriptor, Buffer.alloc(VECTOR_BYTES), 0);
   } finally {
-    closeSync(process_);
+    closeSync(descriptor);
   }
 }
 
 /**
  * Has the kernel send out what a process has in ranges of addresses (process_madvise(2) with MADV_PAGEOUT), in a thread of its own; it passes over pages that other
- * processes have mapped as well. Throws SystemCallError: ESRCH where the process is gone.
+ * processes have mapped as well. Throws SystemCallError: ESRCH where the process is gone, EPERM without CAP_SYS_NICE.
  */
 export async function advisePageOut(pid: number, ranges: readonly AddressRange[]): Promise<void> {
   const descriptor = openProcess(pid);
   try {
+    const vector = vectorOf(ranges);
     let first = 0;
     while (first < ranges.length) {
-      const batch = ranges.slice(first, first + MOST_RANGES);
-      const vector = vectorOf(batch);
-      const taken = wholeRangesIn(batch, await adviseInThread(descriptor, vector, batch.length));
-      if (taken < batch.length) passOver(descriptor, vector.subarray(taken * VECTOR_BYTES, (taken + 1) * VECTOR_BYTES));
-      first += Math.min(taken + 1, batch.length);
+      const count = Math.min(MOST_RANGES, ranges.length - first);
+      const part = vector.subarray(first * VECTOR_BYTES, (first + count) * VECTOR_BYTES);
+      const advisedBytes = await adviseInThread(descriptor, part, count);
+      const taken = wholeRangesIn(ranges.slice(first, first + count), advisedBytes);
+      if (taken < count) passOver(descriptor, ranges[first + taken]);
+      first += Math.min(taken + 1, count);
     }
   } finally {
     closeSync(descriptor);
@@ -56,10 +60,8 @@ function openProcess(pid: number): number {
 }
 
 function advise(descriptor: number, vector: Buffer, count: number): number {
-  return called(
-    'process_madvise',
-    () => callAdvise(PROCESS_MADVISE, descriptor, vector, count, MADV_PAGEOUT, 0) as number,
-  );
+  const call = (): number => callAdvise(PROCESS_MADVISE, descriptor, vector, count, MADV_PAGEOUT, 0) as number;
+  return called('process_madvise', call, OWN_ERRORS);
 }
 
 /** Answers the bytes advised up to the first range that is refused, -1 where that is the very first: the errno stays in the other thread. */
@@ -71,10 +73,11 @@ function adviseInThread(descriptor: number, vector: Buffer, count: number): Prom
   });
 }
 
-/** Asks about a range that was refused once more, to know why. Throws where that is not the range's own fault. */
-function passOver(descriptor: number, vector: Buffer): void {
+/** Asks once more about the first page of a range that was refused, to know why. Throws where that is not the range's own fault. */
+function passOver(descriptor: number, range: AddressRange | undefined): void {
+  if (!range) return;
   try {
-    advise(descriptor, vector, 1);
+    advise(descriptor, vectorOf([{ start: range.start, end: range.start + 1 }]), 1);
   } catch (refusal) {
     if (!OF_THE_RANGE.includes(systemErrno(refusal) ?? '')) throw refusal;
   }

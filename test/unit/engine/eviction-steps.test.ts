@@ -17,7 +17,20 @@ const memcg = { path: '/test', inode: 7n };
 
 /** A kernel whose swap device takes its time: what a command sends there is on its way until the clock moves, then clean and back in the list. */
 function slowSwap({ anonOnlyEviction, anonPages }: { anonOnlyEviction: boolean; anonPages: number }) {
-  const state = { listed: anonPages, mapped: anonPages, clean: 0, inFlight: 0, file: 10_000, stolen: 0 };
+  const sendToSwap = (pages: number): void => {
+    state.listed -= pages;
+    state.mapped -= pages;
+    state.inFlight += pages;
+  };
+  const state = {
+    listed: anonPages,
+    mapped: anonPages,
+    clean: 0,
+    inFlight: 0,
+    file: 10_000,
+    stolen: 0,
+    onPageOut: sendToSwap,
+  };
   const commands: EvictCommand[] = [];
   const clock: Clock = {
     nowMs: () => 0,
@@ -46,9 +59,7 @@ function slowSwap({ anonOnlyEviction, anonPages }: { anonOnlyEviction: boolean; 
   };
   const pageOut = async (_pid: number, ranges: readonly AddressRange[]): Promise<number> => {
     const pages = ranges.reduce((sum, { start, end }) => sum + (end - start) / pageBytes, 0);
-    state.listed -= pages;
-    state.mapped -= pages;
-    state.inFlight += pages;
+    state.onPageOut(pages);
     return pages;
   };
   const listed = (): LruGenMemcg => ({
@@ -148,7 +159,8 @@ void t.test('what is sent out by address is freed, and booked, by the next step'
     { start: 0, end: 600 * pageBytes },
     { start: 1000 * pageBytes, end: 1400 * pageBytes },
   ];
-  t.equal(await steps.pageOut(run, { pid: 12, ranges, type: 'anon', toDevice: false }), 1000);
+  t.match(await steps.pageOut(run, { pid: 12, ranges, type: 'anon', toDevice: false }), { sentPages: 1000 });
+  t.equal(await steps.writtenPages(run), 1000);
   t.match(state, { clean: 1000, inFlight: 0 }, 'waited for');
   t.equal(run.freedPages, 0);
   await step(4096);
@@ -157,11 +169,21 @@ void t.test('what is sent out by address is freed, and booked, by the next step'
   t.match(ledger.own(memcg), { 'anon swap out': 1000 * pageBytes });
 });
 
+void t.test('page cache that stays in memory, as what is dirty does, is not booked', async (t) => {
+  const { steps, run, state, ledger } = slowSwap({ anonOnlyEviction: true, anonPages: 0 });
+  const kept = 300;
+  state.onPageOut = (pages) => void (state.file -= pages - kept);
+  const ranges = [{ start: 0, end: 1000 * pageBytes }];
+  t.match(await steps.pageOut(run, { pid: 12, ranges, type: 'file', toDevice: false }), { sentPages: 1000 });
+  t.equal(run.freedPages, 700);
+  t.match(ledger.own(memcg), { 'pagecache dropped': 700 * pageBytes });
+});
+
 void t.test('a run that its guard ends sends nothing out by address', async (t) => {
   const { steps, run, state } = slowSwap({ anonOnlyEviction: true, anonPages: 3000 });
   const guarded = { ...run, request: { ...run.request, guard: async () => 'pressure' } };
   const ranges = [{ start: 0, end: pageBytes }];
-  t.equal(await steps.pageOut(guarded, { pid: 12, ranges, type: 'anon', toDevice: false }), 0);
+  t.match(await steps.pageOut(guarded, { pid: 12, ranges, type: 'anon', toDevice: false }), { sentPages: 0 });
   t.equal(state.mapped, 3000);
   t.equal(guarded.stoppedBy, 'pressure');
 });

@@ -51,7 +51,8 @@ export class ModelFrames {
     for (const page of this.pages) if (page) Object.assign(page, { accessed: false, referenced: false });
   }
 
-  readonly interfaces: Pick<Kernel, 'pageFrames' | 'idlePages'> = {
+  readonly interfaces: Pick<Kernel, 'pageFrames' | 'idlePages' | 'pageBytes'> = {
+    pageBytes: 4096,
     pageFrames: {
       obstacle: async () => undefined,
       count: async () => Math.max(this.pages.length, 1024),

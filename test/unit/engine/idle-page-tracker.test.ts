@@ -141,6 +141,27 @@ void t.test('ends early when told to, and knows what it knew before', async (t) 
   t.strictSame(rounds.pages(memcg, 'anon'), { 0: 10 });
 });
 
+void t.test('a look that fails halfway makes nothing older', async (t) => {
+  const frames = new ModelFrames();
+  frames.add(memcg, 'anon', 10);
+  frames.pages.length = 10_000;
+  const { pageFrames } = frames.interfaces;
+  let fails = false;
+  const read: typeof pageFrames.read = async (firstPfn, into) => {
+    if (fails && firstPfn > 0) throw new Error('refused');
+    return pageFrames.read(firstPfn, into);
+  };
+  const tracker = new IdlePageTracker(surroundings({ ...frames.interfaces, pageFrames: { ...pageFrames, read } }));
+  await tracker.start();
+  const rounds = new Rounds(tracker, frames);
+  for (let round = 0; round < 3; round++) await rounds.look();
+  fails = true;
+  for (let times = 0; times < 3; times++) await t.rejects(tracker.beforeAgings(rounds.atMs, never()), /refused/);
+  fails = false;
+  await rounds.look();
+  t.strictSame(rounds.pages(memcg, 'anon'), { 0: 10 });
+});
+
 void t.test('is refused with the reason where the kernel has no idle page tracking', async (t) => {
   const frames = new ModelFrames();
   const tracker = new IdlePageTracker(surroundings({ ...frames.interfaces, idlePages: noIdlePages }));

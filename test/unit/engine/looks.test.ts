@@ -18,6 +18,13 @@ void t.test('what goes back to the first look has no upper end', async (t) => {
   t.strictSame(looksAt(500).idleMs(0), { idleAtLeastMs: 0, idleAtMostMs: Infinity });
 });
 
+void t.test('what a long look found unused may have been used until that look was over', async (t) => {
+  const looks = new Looks();
+  for (const atMs of [0, 1000, 2000, 3000]) looks.add(atMs, atMs + 900);
+  t.strictSame(looks.idleMs(2), { idleAtLeastMs: 1100, idleAtMostMs: 3000 });
+  t.strictSame(looks.idleMs(0), { idleAtLeastMs: 0, idleAtMostMs: 1000 });
+});
+
 void t.test('the oldest age has no upper end however many looks there were', async (t) => {
   const looks = looksAt(...Array.from({ length: 400 }, (_, index) => index * 10));
   t.strictSame(looks.idleMs(oldestAge), { idleAtLeastMs: 2550, idleAtMostMs: Infinity });

@@ -12,9 +12,16 @@ const periodMs = 1000;
 /** Frames of a process from address 0 on, by how many periods they are idle: negative for page cache. */
 function worldOf(
   idlePeriods: readonly number[],
-  options: Partial<ReclaimRequest> & { readonly obstacle?: string; readonly refusedPid?: number } = {},
+  options: Partial<ReclaimRequest> & {
+    readonly obstacle?: string;
+    readonly refusedPid?: number;
+    readonly usedAgainShare?: number;
+    readonly writtenPages?: number;
+  } = {},
 ) {
-  const { obstacle, refusedPid, ...asked } = options;
+  const { obstacle, refusedPid, usedAgainShare = 0, writtenPages = 0, ...wish } = options;
+  const asked: string[] = [];
+  let sentPages = 0;
   const sent: Omit<PageOutTarget, 'ranges'>[] = [];
   const ranges: string[] = [];
   const there = new Set(idlePeriods.keys());
@@ -31,11 +38,13 @@ function worldOf(
   } as unknown as Pick<Kernel, 'pageOut' | 'memcgs' | 'pageBytes'>;
   const longestIdleMs = Math.max(...idlePeriods.map(Math.abs)) * periodMs;
   const framesIdleFor = (idleMs: number): IdleFrames => ({
-    among: async (pfns, type) =>
-      Uint8Array.from(pfns, (pfn) => {
+    among: async (pfns, type) => {
+      asked.push('looked at');
+      return Uint8Array.from(pfns, (pfn) => {
         const periods = idlePeriods[pfn] ?? 0;
         return Number((type === 'file') === periods < 0 && Math.abs(periods) * periodMs >= idleMs);
-      }),
+      });
+    },
   });
   const idleFrames = (_memcg: unknown, idleMs: number): IdleFrames | undefined =>
     idleMs > longestIdleMs ? undefined : framesIdleFor(idleMs);
@@ -46,22 +55,26 @@ function worldOf(
     limitBytes: Infinity,
     types: ['anon', 'file'],
     stepPages: 1024,
-    ...asked,
+    ...wish,
   };
   const run = startRun(request, pageBytes, new AbortController().signal);
   const steps = {
     pageOut: async (_run: unknown, { ranges: wanted, ...target }: PageOutTarget) => {
+      asked.push('sent');
       sent.push(target);
       ranges.push(wanted.map(({ start, end }) => `${start / pageBytes}-${end / pageBytes}`).join(' '));
       let pages = 0;
       for (const { start, end } of wanted)
         for (let at = start; at < end; at += pageBytes) if (there.delete(at / pageBytes)) pages++;
-      return pages;
+      sentPages += pages;
+      return { sentPages: pages, refaultPages: sentPages * usedAgainShare };
     },
+    refaults: async () => 0,
+    writtenPages: async () => writtenPages,
   };
   const clock = { nowMs: () => 0, sleep: async () => undefined };
   const pageOut = new PageOut(kernel, clock, steps, { idleFrames });
-  return { run, ranges, sent, go: () => pageOut.run(run) };
+  return { run, ranges, sent, asked, go: () => pageOut.run(run) };
 }
 
 void t.test('sends out what is idle for long enough, neighbours in one range, anon first', async (t) => {
@@ -84,10 +97,32 @@ void t.test('never more than asked, of both types together', async (t) => {
 });
 
 void t.test('in steps, each looked at right before it goes', async (t) => {
-  const { go, ranges } = worldOf(Array<number>(300).fill(9), { stepPages: 128, types: ['anon'] });
+  const { go, ranges, asked } = worldOf(Array<number>(300).fill(9), { stepPages: 128, types: ['anon'] });
   await go();
   t.same(ranges, ['0-128', '128-256', '256-300']);
+  t.same(asked, ['looked at', 'sent', 'looked at', 'sent', 'looked at', 'sent']);
 });
+
+void t.test('stops when what went is used again at once, and says so', async (t) => {
+  const { go, run, ranges } = worldOf(Array<number>(300).fill(9), {
+    stepPages: 128,
+    types: ['anon'],
+    usedAgainShare: 0.9,
+  });
+  await go();
+  t.same(ranges, ['0-128']);
+  t.match(run.shortfalls, [/used again at once/]);
+});
+
+void t.test(
+  'what is on its way to swap counts against what may be freed: the rest of the run may take what is written',
+  async (t) => {
+    const limitBytes = 100 * pageBytes;
+    const { go, run } = worldOf(Array<number>(300).fill(9), { limitBytes, types: ['anon'], writtenPages: 30 });
+    t.equal(await go(), 100, 'sent and not freed');
+    t.equal(run.leftPages, 30);
+  },
+);
 
 void t.test(
   'what is as old as a swap device asks for goes there first, the rest where the kernel puts it',
@@ -132,10 +167,12 @@ void t.test('goes on with the next process where one may not be looked at, and s
 });
 
 void t.test('a memcg is worth a run when pages of it are known to be idle for long enough', async (t) => {
-  const cohorts = (): IdleCohort[] => [{ type: 'anon', pages: 1, idleAtLeastMs: 5000, idleAtMostMs: 6000 }];
+  const cohorts = (): IdleCohort[] => [{ type: 'anon', pages: 64, idleAtLeastMs: 5000, idleAtMostMs: 6000 }];
   const idleFrames = (): IdleFrames => ({ among: async (pfns) => new Uint8Array(pfns.length) });
   t.equal(knowsIdle({ cohorts, idleFrames }, memcg, 5000, 0), true);
   t.equal(knowsIdle({ cohorts, idleFrames }, memcg, 5001, 0), false);
   t.equal(knowsIdle({ cohorts, idleFrames: () => undefined }, memcg, 5000, 0), false, 'ages, but not of each page');
   t.equal(knowsIdle({ cohorts }, memcg, 5000, 0), false);
+  const hardlyAny = (): IdleCohort[] => cohorts().map((cohort) => ({ ...cohort, pages: 63 }));
+  t.equal(knowsIdle({ cohorts: hardlyAny, idleFrames }, memcg, 5000, 0), false);
 });

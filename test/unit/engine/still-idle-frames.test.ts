@@ -9,7 +9,7 @@ const other = memcgOf('/b', 8n);
 /** Frames whose pages are all marked idle, and all of an age that will do unless more is said. */
 function idleFrames(frames: ModelFrames, wasIdle: (pfn: number) => boolean = () => true): StillIdleFrames {
   for (const page of frames.pages) if (page) page.idle = true;
-  return new StillIdleFrames(frames.interfaces, 7, wasIdle);
+  return new StillIdleFrames(frames.interfaces, 7, () => wasIdle);
 }
 
 function pfns(...numbers: number[]): Float64Array {
@@ -51,6 +51,15 @@ void t.test('the mark of a large folio is that of its first page', async (t) => 
   t.same(await idle.among(pfns(0, 1, 2, 3, 4, 5, 6, 7), 'anon'), Uint8Array.of(1, 1, 1, 1, 0, 0, 0, 0));
 });
 
-function withFlags(page: ModelPage, flags: number): ModelPage {
-  return Object.create(page, { flags: { value: page.flags | flags } }) as ModelPage;
+void t.test('of a large folio whose other pages have no flags of their own nothing is idle', async (t) => {
+  const frames = new ModelFrames();
+  const pages = frames.add(memcg, 'anon', 3);
+  const idle = idleFrames(frames);
+  const tail = pages[1];
+  if (tail) frames.pages[1] = withFlags(tail, frameFlag.compoundTail, frameFlag.lru);
+  t.same(await idle.among(pfns(0, 1, 2), 'anon'), Uint8Array.of(0, 0, 1));
+});
+
+function withFlags(page: ModelPage, flags: number, without = 0): ModelPage {
+  return Object.create(page, { flags: { value: (page.flags | flags) & ~without } }) as ModelPage;
 }
