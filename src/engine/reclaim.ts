@@ -73,11 +73,8 @@ export class Reclaim {
     const run = startRun(request, this.kernel.pageBytes, signal, reads?.youngFrames ? reads : undefined);
     run.swapCachedPages = await this.steps.swapCachedPages(request.memcg);
     run.onZram = run.writesAtOnce = await this.steps.swapIsZram();
-    const { veins: opened, unproven } = await this.#openVeins(run);
     const unfreedPages = await this.#pageOut.run(run);
-    if (unfreedPages >= fewPages && !opened.some(isAnon))
-      run.shortfalls.push(sentAndNotFreed(unfreedPages * this.kernel.pageBytes));
-    else if (run.freedPages === 0) run.shortfalls.push(...unproven);
+    const opened = await this.#openVeins(run, unfreedPages);
     await this.#probing.probe(
       run,
       opened.filter((vein) => !this.#probing.isFresh(run, vein.cold.type)),
@@ -103,8 +100,8 @@ export class Reclaim {
     this.#probing.keepOnly(isLive);
   }
 
-  /** What is proven cold once the grace time is over, and why there is none; waits for that time only when there is something to wait for. */
-  async #openVeins(run: Run): Promise<{ readonly veins: Vein[]; readonly unproven: readonly string[] }> {
+  /** What is proven cold once the grace time is over; waits for that only when there is something to wait for. */
+  async #openVeins(run: Run, unfreedPages: number): Promise<Vein[]> {
     if (run.request.agePeriods === 0) await this.#bringAllWithinReach(run.request.memcg);
     let plan = await this.#plan(run);
     const graceLeftMs = this.pace.graceMs - plan.sinceAgingMs;
@@ -112,6 +109,9 @@ export class Reclaim {
       await this.steps.wait(run, graceLeftMs);
       plan = await this.#plan(run);
     }
+    if (unfreedPages >= fewPages && !plan.cold.some(({ type }) => type === 'anon'))
+      run.shortfalls.push(sentAndNotFreed(unfreedPages * this.kernel.pageBytes));
+    else if (run.freedPages === 0) run.shortfalls.push(...nothingProven(run.request, plan));
     const listed = await this.steps.listed(run.request.memcg);
     const { deviceIdleMs } = run.request;
     const veins = this.#withoutCacheInUse(run, plan.cold).map((cold) => openVein(cold, listed, deviceIdleMs));
@@ -123,7 +123,7 @@ export class Reclaim {
     )
       run.shortfalls.push(nothingForDevice(deviceIdleMs));
     await this.#reach.reach(run, veins);
-    return { veins, unproven: nothingProven(run.request, plan) };
+    return veins;
   }
 
   /** What is proven cold by generations, without page cache that was seen in use. */
