@@ -1,6 +1,7 @@
 import { ColdpgsError, sentenceOf } from '../errors.js';
 import type { Clock } from '../kernel/clock.js';
 import type { Kernel, Memcg } from '../kernel/kernel.js';
+import type { LruGenMemcg } from '../kernel/lru-gen.js';
 import type { AddressRange } from '../kernel/pagemap.js';
 import type { EvictionSteps } from './eviction-steps.js';
 import type { PageType } from './eviction.js';
@@ -23,31 +24,34 @@ export class PageOut {
   constructor(
     private readonly kernel: Pick<Kernel, 'pageOut' | 'memcgs' | 'pageBytes'>,
     private readonly clock: Clock,
-    private readonly steps: Pick<EvictionSteps, 'pageOut' | 'refaults' | 'writtenPages'>,
+    private readonly steps: Pick<EvictionSteps, 'listed' | 'pageOut' | 'refaults' | 'writtenPages'>,
     private readonly tracker: Pick<Tracker, 'idleFrames'>,
   ) {}
 
   /**
-   * Sends out what is known to be idle as long as the run asks, within its limit. Answers the pages that are on their way to swap, or written and not freed yet.
-   * Nothing with other trackers. Throws MEMCG_GONE, CANCELLED.
+   * Sends out what is known to be idle as long as the run asks, within its limit. Answers what of it is not freed yet; undefined where that is nothing, as with
+   * other trackers. Throws MEMCG_GONE, CANCELLED.
    */
-  async run(run: Run): Promise<number> {
+  async run(run: Run): Promise<Unfreed | undefined> {
     const { memcg, agePeriods, narrow } = run.request;
     // Who asks for no age, or for less than what generations show, means generations.
-    if (agePeriods === 0 || narrow) return 0;
+    if (agePeriods === 0 || narrow) return undefined;
     const room = { pages: run.leftPages };
     const freedBefore = run.freedPages;
     let sentPages = 0;
+    let before: LruGenMemcg | undefined;
     for (const share of sharesOf(run)) {
       const frames = this.tracker.idleFrames?.(memcg, share.idleMs, this.clock.nowMs());
       if (!frames) continue;
-      if (await this.#isObstructed(run)) return 0;
+      if (await this.#isObstructed(run)) return undefined;
+      before ??= await this.steps.listed(memcg);
       sentPages += await this.#ofShare(run, share, frames, room);
     }
-    const unfreedPages = sentPages - (run.freedPages - freedBefore);
+    const pages = sentPages - (run.freedPages - freedBefore);
+    if (!before || pages <= 0) return undefined;
     // The generations may take what is written of it, and what has not been sent yet.
-    if (unfreedPages > 0) run.leftPages = Math.min(run.leftPages, room.pages + (await this.steps.writtenPages(run)));
-    return unfreedPages;
+    run.leftPages = Math.min(run.leftPages, room.pages + (await this.steps.writtenPages(run)));
+    return { pages, before };
   }
 
   /** Answers the pages sent. */
@@ -97,6 +101,12 @@ export class PageOut {
     );
     return true;
   }
+}
+
+/** What is in swap, or on its way there, and not freed yet, and the generations as they were before it was sent. */
+export interface Unfreed {
+  readonly pages: number;
+  readonly before: LruGenMemcg;
 }
 
 /** What a run may still send out. */

@@ -8,14 +8,14 @@ import type { Census } from './census.js';
 import type { Eviction, PageType } from './eviction.js';
 import type { EvictionSteps } from './eviction-steps.js';
 import { GenerationEviction } from './generation-eviction.js';
-import { PageOut } from './page-out.js';
+import { PageOut, type Unfreed } from './page-out.js';
 import { Probing } from './probing.js';
 import { isAllInUse, isAllRead } from './read-sparing.js';
 import { defaultPace, type ReclaimPace } from './reclaim-pace.js';
 import { type ColdPages, planReclaim, type ReclaimPlan } from './reclaim-plan.js';
 import { fewPages, type ReclaimRequest, type Run, startRun } from './run.js';
 import type { Tracker } from './tracker.js';
-import { openOldest, openVein, type Vein, youngerPages } from './vein.js';
+import { followSent, openOldest, openVein, type Vein, youngerPages } from './vein.js';
 
 export interface ReclaimOutcome {
   readonly freedBytes: number;
@@ -73,8 +73,7 @@ export class Reclaim {
     const run = startRun(request, this.kernel.pageBytes, signal, reads?.youngFrames ? reads : undefined);
     run.swapCachedPages = await this.steps.swapCachedPages(request.memcg);
     run.onZram = run.writesAtOnce = await this.steps.swapIsZram();
-    const unfreedPages = await this.#pageOut.run(run);
-    const opened = await this.#openVeins(run, unfreedPages);
+    const opened = await this.#openVeins(run, await this.#pageOut.run(run));
     await this.#probing.probe(
       run,
       opened.filter((vein) => !this.#probing.isFresh(run, vein.cold.type)),
@@ -101,7 +100,7 @@ export class Reclaim {
   }
 
   /** What is proven cold once the grace time is over; waits for that only when there is something to wait for. */
-  async #openVeins(run: Run, unfreedPages: number): Promise<Vein[]> {
+  async #openVeins(run: Run, sent: Unfreed | undefined): Promise<Vein[]> {
     if (run.request.agePeriods === 0) await this.#bringAllWithinReach(run.request.memcg);
     let plan = await this.#plan(run);
     const graceLeftMs = this.pace.graceMs - plan.sinceAgingMs;
@@ -109,12 +108,13 @@ export class Reclaim {
       await this.steps.wait(run, graceLeftMs);
       plan = await this.#plan(run);
     }
-    if (unfreedPages >= fewPages && !plan.cold.some(({ type }) => type === 'anon'))
-      run.shortfalls.push(sentAndNotFreed(unfreedPages * this.kernel.pageBytes));
+    if (sent && sent.pages >= fewPages && !plan.cold.some(({ type }) => type === 'anon'))
+      run.shortfalls.push(sentAndNotFreed(sent.pages * this.kernel.pageBytes));
     else if (run.freedPages === 0) run.shortfalls.push(...nothingProven(run.request, plan));
     const listed = await this.steps.listed(run.request.memcg);
     const { deviceIdleMs } = run.request;
     const veins = this.#withoutCacheInUse(run, plan.cold).map((cold) => openVein(cold, listed, deviceIdleMs));
+    if (sent) for (const vein of veins) followSent(vein, sent.before, listed);
     if (
       deviceIdleMs !== undefined &&
       deviceIdleMs < Infinity &&

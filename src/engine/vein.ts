@@ -41,6 +41,16 @@ export function openVein(cold: ColdPages, listed: LruGenMemcg, deviceIdleMs = In
   return vein;
 }
 
+/**
+ * Has a vein of anon follow what was sent to swap since the generations were as in `before`: where the kernel put it among the younger ones, it is
+ * proven all the same.
+ */
+export function followSent(vein: Vein, before: LruGenMemcg, listed: LruGenMemcg): void {
+  if (vein.cold.type !== 'anon') return;
+  vein.opened = generationsOf(before, vein.cold.node);
+  vein.leftPages += Math.max(0, returnedPages(vein, listed));
+}
+
 /** Whether anonymous memory of a generation is to go to a swap device, past zswap. */
 export function goesToDevice({ cold, deviceSeq }: Vein, seq: bigint): boolean {
   return deviceSeq >= cold.newestSeq || seq <= deviceSeq;
