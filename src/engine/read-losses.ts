@@ -21,6 +21,7 @@ export interface WatchedFrame {
  */
 export class ReadLosses {
   readonly #blocks = new Map<number, WatchedFrame[]>();
+  readonly frames: number;
   readonly youngFrames: number;
   /** Of all page cache in the sample, mapped or not, 0 to 1. */
   readonly youngShare: number;
@@ -37,6 +38,7 @@ export class ReadLosses {
       if (block) block.push(frame);
       else this.#blocks.set(firstPfn, [frame]);
     }
+    this.frames = watched.length;
     this.youngFrames = watched.filter(({ young }) => young).length;
     const allFrames = watched.length + mappedFrames;
     this.youngShare = allFrames === 0 ? 0 : this.youngFrames / allFrames;
@@ -94,7 +96,7 @@ export class ReadLosses {
 }
 
 /** Fewer say nothing: chance, or pages that the kernel takes along. */
-const fewestYoung = 3;
+export const fewestYoung = 3;
 const mostYoungShare = 0.05;
 
 /** Whether an eviction takes page cache that is too young. */

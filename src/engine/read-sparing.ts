@@ -1,6 +1,6 @@
 import { toText } from '../kernel/text.js';
 import type { Log } from '../log.js';
-import { takesTooYoung } from './read-losses.js';
+import { fewestYoung, takesTooYoung } from './read-losses.js';
 import type { Run } from './run.js';
 import type { Vein } from './vein.js';
 
@@ -38,4 +38,15 @@ export async function takesWhatIsRead(run: Run, veins: readonly Vein[], log: Log
       `${run.request.agePeriods} periods, and the kernel takes those of its oldest generation in no order`,
   );
   return true;
+}
+
+/**
+ * Whether hardly any of the page cache in generations that a run could turn to is idle: nearly all of it came there in the run, spared by the kernel, and nearly all of the
+ * sample that is left was read. The kernel spares only what was read five times since it was moved, so the first evictions there would be losses.
+ */
+export async function isLeftToReaders({ reads }: Run, pages: number, sparedPages: number): Promise<boolean> {
+  if (!reads || sparedPages <= pages * nearlyAll) return false;
+  const { gone, young } = await reads.soFar();
+  const youngLeft = reads.youngFrames - young;
+  return youngLeft >= fewestYoung && youngLeft > (reads.frames - gone) * nearlyAll;
 }

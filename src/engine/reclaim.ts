@@ -1,6 +1,7 @@
 import { ColdpgsError } from '../errors.js';
 import type { Clock } from '../kernel/clock.js';
 import type { Kernel, Memcg } from '../kernel/kernel.js';
+import type { LruGenMemcg } from '../kernel/lru-gen.js';
 import { toText } from '../kernel/text.js';
 import type { Log } from '../log.js';
 import { AnonReach } from './anon-reach.js';
@@ -10,7 +11,7 @@ import type { EvictionSteps } from './eviction-steps.js';
 import { GenerationEviction } from './generation-eviction.js';
 import { PageOut, type Unfreed } from './page-out.js';
 import { Probing } from './probing.js';
-import { isAllInUse, isAllRead } from './read-sparing.js';
+import { isAllInUse, isAllRead, isLeftToReaders } from './read-sparing.js';
 import { defaultPace, type ReclaimPace } from './reclaim-pace.js';
 import { type ColdPages, planReclaim, type ReclaimPlan } from './reclaim-plan.js';
 import { fewPages, type ReclaimRequest, type Run, startRun } from './run.js';
@@ -26,8 +27,6 @@ export interface ReclaimOutcome {
   readonly shortfalls: readonly string[];
   /** What the request's guard ended the run for; undefined when it did not. */
   readonly stoppedBy: string | undefined;
-  /** Pages of each type that the run set out to take. */
-  readonly plannedPages: Readonly<Record<PageType, number>>;
 }
 
 /** Four generations have at most two that can be evicted; the kernel may add one or two during a long run. */
@@ -91,7 +90,7 @@ export class Reclaim {
       if (returned.length === 0) break;
     }
     if (signal.aborted) throw cancelled(request.memcg);
-    return this.#outcome(run, opened);
+    return this.#outcome(run);
   }
 
   /** Forgets what probes said of memcgs that are gone. */
@@ -160,26 +159,28 @@ export class Reclaim {
     if (open.length === 0 || run.leftPages <= 0 || run.signal.aborted) return [];
     const listed = await this.steps.listed(run.request.memcg);
     const spared = open.filter((vein) => youngerPages(vein, listed) > vein.youngerPages + fewPages);
-    const next = open.filter((vein) => openOldest(vein, listed) >= fewPages);
+    await this.#leaveToReaders(run, spared.filter(isFile), listed);
+    const next = open.filter((vein) => vein.leftPages > 0 && openOldest(vein, listed) >= fewPages);
     if (spared.some((vein) => next.includes(vein))) {
       await this.steps.wait(run, this.pace.sparedGraceMs);
-      await this.#probing.probe(
-        run,
-        next.filter((vein) => vein.cold.type === 'file'),
-      );
+      await this.#probing.probe(run, next.filter(isFile));
     }
     await this.#reach.reach(run, next);
     return next;
   }
 
-  #outcome(run: Run, opened: readonly Vein[]): ReclaimOutcome {
+  async #leaveToReaders(run: Run, spared: readonly Vein[], listed: LruGenMemcg): Promise<void> {
+    for (const vein of spared) {
+      const pages = youngerPages(vein, listed);
+      if (await isLeftToReaders(run, pages, pages - vein.youngerPages)) vein.leftPages = 0;
+    }
+  }
+
+  #outcome(run: Run): ReclaimOutcome {
     const { evictionMs, waitedMs, shortfalls, stoppedBy } = run;
-    const planned = (type: PageType): number =>
-      opened.reduce((sum, { cold }) => (cold.type === type ? sum + cold.pages : sum), 0);
     const freedBytes = run.freedPages * this.kernel.pageBytes;
     this.log.info({ memcg: toText(run.request.memcg.path), freedBytes, evictionMs, waitedMs }, 'reclaimed');
-    const plannedPages = { anon: planned('anon'), file: planned('file') };
-    return { freedBytes, evictionMs, waitedMs, shortfalls, stoppedBy, plannedPages };
+    return { freedBytes, evictionMs, waitedMs, shortfalls, stoppedBy };
   }
 }
 
@@ -194,6 +195,10 @@ function nothingProven(request: ReclaimRequest, plan: ReclaimPlan): string[] {
 
 function isAnon({ cold }: Vein): boolean {
   return cold.type === 'anon';
+}
+
+function isFile({ cold }: Vein): boolean {
+  return cold.type === 'file';
 }
 
 function sentAndNotFreed(bytes: number): string {
