@@ -23,8 +23,8 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Milliseconds that anything here may take before the test gives it up. */
-const PATIENCE = 30_000;
+/** Milliseconds that anything here may take before the test gives it up: seconds on an idle machine, many times that beside VMs. */
+const PATIENCE = 120_000;
 
 /** Runs `tests` once for every transport; skips, and says why, where FUSE cannot be mounted. */
 export function conformance(tests: (t: Test, transport: string) => Promise<void>): void {
@@ -150,8 +150,9 @@ export class DemoServer {
   /** Runs JavaScript in a Node of its own, with the mount point as its directory and `fs` at hand, and returns what it gave to `print()`. */
   async node(script: string): Promise<unknown> {
     const prelude = `process.chdir(process.argv[1]); const fs = require('node:fs'); const print = (value) => console.log(JSON.stringify(value));`;
-    const { stdout, stderr } = await command(process.execPath, ['-e', `${prelude}\n${script}`, this.mountPoint]);
-    if (stderr !== '') throw new Error(stderr);
+    const args = ['-e', `${prelude}\n${script}`, this.mountPoint];
+    const { status, stdout, stderr } = await command(process.execPath, args);
+    if (status !== 0 || stderr !== '') throw new Error(`${script}: ${status} ${stderr}`);
     return JSON.parse(stdout);
   }
 }
