@@ -165,11 +165,21 @@ function foldedInto(
   fresh: number,
 ): (readonly Cohort[])[] {
   // So many agings passed that all that was seen is in the oldest generation now, the youngest of then as well.
-  if (fresh <= 0) return [inOrder(generations.flat())];
+  if (fresh <= 0) return [joined(generations, generations.length)];
   const folded = minSeq - before;
-  const older = Array.from({ length: fresh }, (_, index) => generations[index + folded] ?? nothing);
-  if (folded > 0) older[0] = inOrder(generations.slice(0, folded + 1).flat());
+  const older = [joined(generations, folded + 1)];
+  for (let index = 1; index < fresh; index++) older.push(generations[index + folded] ?? nothing);
   return older;
+}
+
+/** The cohorts of the first `count` generations. */
+function joined(generations: CohortHistory['generations'], count: number): readonly Cohort[] {
+  let all = nothing;
+  for (let index = 0; index < count; index++) {
+    const cohorts = generations[index] ?? nothing;
+    if (cohorts.length > 0) all = all.length > 0 ? all.concat(cohorts) : cohorts;
+  }
+  return inOrder(all);
 }
 
 /** Each type has its own oldest generation: where one was emptied and the next took it in, its history goes along. */
@@ -281,11 +291,13 @@ function mostAlike(cohorts: readonly Cohort[]): number {
 /** The same, the longest idle first; nearly always they are. */
 function inOrder(cohorts: readonly Cohort[]): readonly Cohort[] {
   if (cohorts.length < 2) return cohorts;
-  const isInOrder = cohorts.every((younger, index) => {
-    const older = cohorts[index - 1];
-    return older === undefined || longestIdleFirst(older, younger) < 0;
-  });
-  return isInOrder ? cohorts : cohorts.toSorted(longestIdleFirst);
+  let [older] = cohorts;
+  for (let index = 1; index < cohorts.length; index++) {
+    const younger = cohorts[index];
+    if (older && younger && longestIdleFirst(older, younger) >= 0) return cohorts.toSorted(longestIdleFirst);
+    older = younger;
+  }
+  return cohorts;
 }
 
 function longestIdleFirst(one: Cohort, other: Cohort): number {
