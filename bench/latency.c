@@ -3,6 +3,7 @@
  *
  *   latency [-p] FILE ROUNDS CLIENTS      prints: p50_us p99_us per_second
  *   latency [-p] FILE 0 1 SECONDS         the same, for so many seconds
+ *   latency [-p] FILE 0 1 SECONDS MS      the same with a pause after each; prints the longest as well, in us, as a fourth number
  *   latency -e - 0 1 SECONDS              of a byte to another process and back: what the scheduler makes of any server
  */
 #define _GNU_SOURCE
@@ -87,11 +88,12 @@ int main(int argc, char **argv)
 	int preads = argc > 1 && !strcmp(argv[1], "-p"), echoes = argc > 1 && !strcmp(argv[1], "-e");
 	argc -= preads || echoes, argv += preads || echoes;
 	if (argc < 4) {
-		fprintf(stderr, "usage: latency [-p | -e] FILE ROUNDS CLIENTS [SECONDS]\n");
+		fprintf(stderr, "usage: latency [-p | -e] FILE ROUNDS CLIENTS [SECONDS [MS]]\n");
 		return 2;
 	}
 	size_t rounds = atol(argv[2]), clients = atol(argv[3]);
 	double seconds = argc > 4 ? atof(argv[4]) : 0;
+	useconds_t pause_us = argc > 5 ? atoi(argv[5]) * 1000 : 0;
 	if (seconds)
 		rounds = 1000000;
 	float *us = mmap(NULL, rounds * clients * sizeof *us, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -106,8 +108,11 @@ int main(int argc, char **argv)
 		float (*once_of)(int, const char *) = preads ? pread_once : echoes ? echo_once : once;
 		for (int warm = 0; warm < 20; warm++)
 			once_of(fd, argv[1]);
-		for (size_t round = 0; round < rounds && (!seconds || now_us() - start_us < seconds * 1e6); round++)
+		for (size_t round = 0; round < rounds && (!seconds || now_us() - start_us < seconds * 1e6); round++) {
 			us[client * rounds + done[client]++] = once_of(fd, argv[1]);
+			if (pause_us)
+				usleep(pause_us);
+		}
 		_exit(0);
 	}
 	int status, failed = 0;
@@ -121,6 +126,7 @@ int main(int argc, char **argv)
 		for (size_t round = 0; round < done[client]; round++)
 			us[all++] = us[client * rounds + round];
 	qsort(us, all, sizeof *us, ascending);
-	printf("%.1f %.1f %.0f\n", us[all / 2], us[all * 99 / 100], all / took_us * 1e6);
+	printf("%.1f %.1f %.0f", us[all / 2], us[all * 99 / 100], all / took_us * 1e6);
+	printf(pause_us ? " %.1f\n" : "\n", us[all - 1]);
 	return 0;
 }

@@ -37,7 +37,7 @@ void t.test(
       ['--top', '-1'],
     ])
       t.match(await workflow('cold-memcgs', ...args), { status: 2 }, args.join(' '));
-    for (const args of [[], ['soon'], ['-5'], ['--types', 'slab', '5']])
+    for (const args of [[], ['soon'], ['-5'], ['0x5'], ['--types', 'slab', '5']])
       t.match(await workflow('reclaim-older-than', ...args), { status: 2 }, args.join(' '));
   },
 );
@@ -102,6 +102,12 @@ void t.test('find what is cold, see how old it is, reclaim it', { skip }, async 
     const all = await run('reclaim-older-than', '--types', 'both', '0');
     t.match(all, { status: 0, stdout: /^768\.0 MiB left \/batch\/night$/m });
     t.match(await run('reclaim-older-than', '5'), { status: 2, stderr: '300 periods of 1 s, and 255 is the most' });
+    t.match(await run('reclaim-older-than', '0010'), { status: 2, stderr: '10 minutes are 600 periods of 1 s' });
+    t.match(await run('reclaim-older-than', '08'), { status: 2, stderr: '8 minutes are 480 periods of 1 s' });
+    t.match(await run('reclaim-older-than', '200000000000000000'), {
+      status: 2,
+      stderr: 'more than any memory is old',
+    });
     t.match(await run('reclaim-older-than', '1', '/none'), { status: 2, stderr: 'there is no memcg /none' });
     t.match(await run('reclaim-older-than', '4', '/batch/report'), {
       status: 0,

@@ -19,11 +19,24 @@ export function parseIdlePageStats(text: string): IdlePageStats {
 }
 
 /** The sum of some rows in the columns whose bound is at least `fromPeriods`. */
-export function bytesFrom({ buckets, rows }: IdlePageStats, names: readonly string[], fromPeriods: number): number {
+export function bytesFrom(stats: IdlePageStats, names: readonly string[], fromPeriods: number): number {
+  return bytesWhere(stats, names, (bound) => bound >= fromPeriods);
+}
+
+/** The sum of some rows in the column that begins at `atPeriods`. */
+export function bytesAt(stats: IdlePageStats, names: readonly string[], atPeriods: number): number {
+  return bytesWhere(stats, names, (bound) => bound === atPeriods);
+}
+
+function bytesWhere(
+  { buckets, rows }: IdlePageStats,
+  names: readonly string[],
+  isMeant: (bound: number) => boolean,
+): number {
   let bytes = 0;
   for (const name of names)
     (rows.get(name) ?? []).forEach((cell, column) => {
-      if ((buckets[column] ?? 0) >= fromPeriods) bytes += cell;
+      if (isMeant(buckets[column] ?? 0)) bytes += cell;
     });
   return bytes;
 }

@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { Daemon } from './daemon.js';
 import { makeDataFile, removeDataFile } from './data-file.js';
 import { eventually } from './eventually.js';
-import { bytesFrom, type IdlePageStats, parseIdlePageStats } from './idle-page-stats.js';
+import { bytesAt, bytesFrom, type IdlePageStats, parseIdlePageStats } from './idle-page-stats.js';
 import { assertAtLeast, assertAtMost, assertNear, mib } from './limits.js';
 import { Memcg } from './memcg.js';
 import { cat, echo, read, says } from './shell.js';
@@ -61,6 +61,7 @@ void describe('the dd example of coldpgs.rst', () => {
         (one) => bytesFrom(one, ['cfei'], periods) > 126 * mib,
       );
       assertNear(`bytes of cfei from age ${periods} on`, bytesFrom(stats, ['cfei'], periods), 128 * mib, 0.02);
+      assertNear(`bytes of cfei in the bucket of ${periods}`, bytesAt(stats, ['cfei'], periods), 128 * mib, 0.02);
       assertAtMost('bytes of all file rows', bytesFrom(stats, fileRows, 1), memcg.pageCacheBytes());
       // The programs that read it have page cache in the memcg, too, from before.
       assertAtMost('bytes of cfei long before their time', bytesFrom(stats, ['cfei'], 15), 0.02 * 128 * mib);
@@ -95,6 +96,7 @@ void describe('buckets of a memcg and of its parent', () => {
   let daemon: Daemon;
   let parent: Memcg;
   let child: Memcg;
+  let sibling: Memcg;
   let workloads: Workload[] = [];
   const hotBytes = 16 * mib;
 
@@ -102,7 +104,7 @@ void describe('buckets of a memcg and of its parent', () => {
     daemon = await Daemon.start();
     parent = Memcg.make('buckets');
     child = parent.makeChild('child');
-    const sibling = parent.makeChild('sibling');
+    sibling = parent.makeChild('sibling');
     await echo('5,10', daemon.idlePageStatsFile(child));
     workloads = [
       await Workload.start(child, 'anon:32:0', 'anon:16:200'),
@@ -125,58 +127,23 @@ void describe('buckets of a memcg and of its parent', () => {
     assertNear('idle anonymous memory of the child', bytesFrom(stats, anonRows, 5), childIdleBytes, 0.02);
     const whole = await statsOf(daemon, parent);
     assert.deepEqual(whole.buckets, [1, 2, 5, 15, 30, 60, 120, 240]);
-    // The sibling's 8 MiB are in [2,5) or [5,15), the child's 32 MiB in the parent's [5,15) or, from its bucket 10, in [15,30).
     const idleBytes = parent.anonBytes() - 2 * hotBytes;
     assertNear('idle anonymous memory of both', bytesFrom(whole, anonRows, 1), idleBytes, 0.02);
     assertAtLeast('of it from the column of 5 on', bytesFrom(whole, anonRows, 5), 0.98 * childIdleBytes);
     assertAtMost('bytes of all anon rows', bytesFrom(whole, anonRows, 1), parent.anonBytes());
   });
 
+  void it('and 10 to the next one, though what is in it is no 15 periods old', async () => {
+    const stats = await statsWhen(daemon, child, '32 MiB of age 10', (one) => bytesFrom(one, anonRows, 10) > 30 * mib);
+    const whole = await statsOf(daemon, parent);
+    assertNear('in the column of 15', bytesAt(whole, anonRows, 15), bytesFrom(stats, anonRows, 10), 0.02);
+    // Of the same age, and in its own column.
+    assertNear('of the sibling', bytesAt(whole, anonRows, 5), sibling.anonBytes() - hotBytes, 0.1);
+    assertAtMost('from the column of 30 on', bytesFrom(whole, anonRows, 30), 0.02 * 32 * mib);
+  });
+
   void it('what is used all the time is in no bucket', async () => {
     const stats = await statsOf(daemon, child);
     assertAtMost('bytes of all anon rows', bytesFrom(stats, anonRows, 1), child.anonBytes() - 0.98 * hotBytes);
-  });
-});
-
-void describe('the workflows', () => {
-  let daemon: Daemon;
-  let memcg: Memcg;
-  let dataFile: string;
-
-  before(async () => {
-    daemon = await Daemon.start();
-    memcg = Memcg.make('workflows');
-    dataFile = await makeDataFile('workflows', 64);
-    await says('echo $$ > "$MEMCG/cgroup.procs"; dd if="$DATA" of=/dev/null bs=1M count=64 status=none', {
-      MEMCG: memcg.folder,
-      DATA: dataFile,
-    });
-  });
-  after(async () => {
-    await memcg.remove();
-    await daemon.remove();
-    removeDataFile(dataFile);
-  });
-
-  /** Runs one of scripts/workflows by a plain shell. */
-  const workflow = (name: string, options: string): Promise<string> =>
-    says(`sh "/root/workflows/$NAME" --mount "$MOUNT" ${options}`, { NAME: name, MOUNT: daemon.mountPoint });
-
-  void it('find a memcg with 64 MiB of cold page cache, tell its age, and reclaim it', async () => {
-    // The last of it may have come in after a look that saw the rest.
-    const found = await eventually('64 MiB of age 5', async () => {
-      const lines = await workflow('cold-memcgs', '--age 5 --types file');
-      const [, amount] = new RegExp(`^(\\d+\\.\\d) ${memcg.path}$`, 'm').exec(lines) ?? [];
-      return Number(amount) > 0.98 * 64 ? amount : undefined;
-    });
-    assertNear('MiB of age 5', Number(found), 64, 0.02);
-    const report = await workflow('idle-report', memcg.path);
-    assert.match(report, /^memcg +MiB +>=1s +>=2s +>=5s /);
-    assert.match(report, new RegExp(`^${memcg.path} +file `, 'm'));
-    const went = await workflow('reclaim-older-than', `0 ${memcg.path}`);
-    const [, amount, path] = /^(\d+\.\d) MiB left (.*)\n$/.exec(went) ?? [];
-    assert.equal(path, memcg.path, went);
-    assertNear('MiB reclaimed', Number(amount), 64, 0.02);
-    assertAtMost('page cache left', memcg.pageCacheBytes(), 2 * mib);
   });
 });
