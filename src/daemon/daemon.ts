@@ -1,5 +1,4 @@
 import { setMaxListeners } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { Engine } from '../engine/engine.js';
 import { cgroupLayouts } from '../compat/layouts.js';
 import { ColdpgsError, sentenceOf } from '../errors.js';
@@ -27,7 +26,7 @@ import { SavedAges, sinceBootMs } from './saved-ages.js';
 import { SavedState } from './saved-state.js';
 import { answersFirst, protectFromOom } from './self-protection.js';
 import { defaultStateDir, engineSettings, type Settings } from './settings.js';
-import { StateDir } from './state-dir.js';
+import { bootId, StateDir } from './state-dir.js';
 import { type Supervision, tellSupervisor } from './supervised.js';
 import { noteServing, noteSupervisor } from './supervisor-note.js';
 import { forgetMount, storeMount } from './systemd.js';
@@ -127,8 +126,9 @@ export class Daemon {
     if (obstacle) throw obstacle;
     const stateDir = StateDir.claim(this.settings['state-dir']);
     try {
-      await settleOldLoans(stateDir, kernel.settings, this.log);
-      const journal = new FileLoanJournal(stateDir);
+      const boot = bootId();
+      await settleOldLoans(stateDir, kernel.settings, boot, this.log);
+      const journal = new FileLoanJournal(stateDir, boot);
       startGuardian(journal.file, this.log);
       await settleOldLocks(stateDir, kernel.mlock, this.log);
       const settings = engineSettings(this.settings, new FileLockJournal(stateDir));
@@ -155,7 +155,7 @@ export class Daemon {
         { failure: checkpoint.unreadable },
         'what the daemon before this one left cannot be read: the state is that of the last save, and a write that it had begun may be done again',
       );
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    const boot = bootId();
     const state = new SavedState(stateDir?.file('state.json'), engine, boot, this.log, () => checkpoint?.save());
     state.launched = this.autopilot;
     state.load(checkpoint?.inheritedState);

@@ -37,6 +37,11 @@ export class StateDir {
   }
 }
 
+/** Names the time from one start of the machine to the next: what is said of the kernel's own files holds no longer than that. */
+export function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+}
+
 /** What names a process in a file. A process id alone may belong to somebody else one day, so its start time is in it, too. */
 export function processLine(pid: number): string {
   return `${pid} ${startOf(pid)}\n`;

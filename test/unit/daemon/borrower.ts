@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { FileLoanJournal } from '../../../src/daemon/loan-journal.js';
 import { startGuardian } from '../../../src/daemon/guardian.js';
-import { StateDir } from '../../../src/daemon/state-dir.js';
+import { bootId, StateDir } from '../../../src/daemon/state-dir.js';
 import { BorrowedSettings } from '../../../src/engine/borrowed-settings.js';
 import { silentLog } from '../../../src/log.js';
 
@@ -14,7 +14,7 @@ const [folder, ...files] = process.argv.slice(2);
 if (folder !== undefined) borrow(folder);
 
 function borrow(folder: string): void {
-  const journal = new FileLoanJournal(StateDir.claim(folder));
+  const journal = new FileLoanJournal(StateDir.claim(folder), bootId());
   startGuardian(journal.file, silentLog);
   const borrowed = new BorrowedSettings(
     {

@@ -11,6 +11,7 @@ import { StateDir } from '../../../src/daemon/state-dir.js';
 import type { SettingInterface } from '../../../src/kernel/kernel.js';
 import { silentLog } from '../../../src/log.js';
 
+const boot = '5f3c1a52-6c1e-4a6b-9d0e-2b7f0c6f3f11';
 const swapMax = '/sys/fs/cgroup/test/memory.swap.max';
 
 function claimed(t: Test): StateDir {
@@ -32,13 +33,13 @@ function machine(values: Record<string, string>, refusing: readonly string[] = [
     },
   };
   const say = (details: object, sentence: string): void => void said.push(`${JSON.stringify(details)} ${sentence}`);
-  return { files, settings, said, log: { ...silentLog, warn: say, error: say } };
+  return { files, settings, said, log: { ...silentLog, info: say, warn: say, error: say } };
 }
 
 void t.test(
-  'the journal is a line for each loan, in a file named after the process; without loans there is none',
+  'the journal names the boot and has a line for each loan, in a file named after the process; without loans there is none',
   async (t) => {
-    const journal = new FileLoanJournal(claimed(t), 4711);
+    const journal = new FileLoanJournal(claimed(t), boot, 4711);
     t.match(journal.file, /\/loans\.4711$/);
     journal.write([
       { file: swapMax, value: 'max' },
@@ -46,7 +47,7 @@ void t.test(
     ]);
     t.equal(
       readFileSync(journal.file, 'latin1'),
-      `max\t${swapMax}\n4096\t/sys/fs/cgroup/a\xff b/memory.swap.max\n`,
+      `boot\t${boot}\nmax\t${swapMax}\n4096\t/sys/fs/cgroup/a\xff b/memory.swap.max\n`,
       'bytes stay what they are',
     );
     journal.write([]);
@@ -67,9 +68,9 @@ void t.test('what was written is what is read; what was cut short is left out', 
 void t.test('the next start gives back what earlier daemons had borrowed when they died, and says so', async (t) => {
   const stateDir = claimed(t);
   const { files, settings, said, log } = machine({ [swapMax]: '0', '/other': 'Y' });
-  new FileLoanJournal(stateDir, 11).write([{ file: swapMax, value: 'max' }]);
-  new FileLoanJournal(stateDir, 12).write([{ file: '/other', value: 'N' }]);
-  await settleOldLoans(stateDir, settings, log);
+  new FileLoanJournal(stateDir, boot, 11).write([{ file: swapMax, value: 'max' }]);
+  new FileLoanJournal(stateDir, boot, 12).write([{ file: '/other', value: 'N' }]);
+  await settleOldLoans(stateDir, settings, boot, log);
   t.same(Object.fromEntries(files), { [swapMax]: 'max', '/other': 'N' });
   t.same(readdirSync(stateDir.path), ['daemon']);
   t.equal(said.filter((line) => line.includes('gave back')).length, 2);
@@ -80,12 +81,12 @@ void t.test(
   async (t) => {
     const stateDir = claimed(t);
     const { files, settings, said, log } = machine({ '/busy': '0', '/other': 'Y' }, ['/busy']);
-    new FileLoanJournal(stateDir, 11).write([
+    new FileLoanJournal(stateDir, boot, 11).write([
       { file: '/gone', value: 'max' },
       { file: '/busy', value: 'max' },
       { file: '/other', value: 'N' },
     ]);
-    await settleOldLoans(stateDir, settings, log);
+    await settleOldLoans(stateDir, settings, boot, log);
     t.same(Object.fromEntries(files), { '/busy': '0', '/other': 'N' });
     t.match(
       said.filter((line) => line.includes('cannot give back')),
@@ -95,11 +96,29 @@ void t.test(
   },
 );
 
+void t.test('what was borrowed in another boot is not given back in this one, and that is said', async (t) => {
+  const stateDir = claimed(t);
+  const { files, settings, said, log } = machine({ [swapMax]: '0' });
+  new FileLoanJournal(stateDir, 'another boot', 11).write([{ file: swapMax, value: 'max' }]);
+  await settleOldLoans(stateDir, settings, boot, log);
+  t.equal(files.get(swapMax), '0', 'a setting of the same name, which somebody made since');
+  t.same(readdirSync(stateDir.path), ['daemon']);
+  t.match(said, [/loans\.11.*of another boot/]);
+});
+
+void t.test('a journal that does not name its boot is of this one', async (t) => {
+  const stateDir = claimed(t);
+  writeFileSync(stateDir.file('loans.11'), `max\t${swapMax}\n`);
+  const { files, settings, log } = machine({ [swapMax]: '0' });
+  await settleOldLoans(stateDir, settings, boot, log);
+  t.equal(files.get(swapMax), 'max');
+});
+
 void t.test('a guardian that was interrupted leaves its list to the next start', async (t) => {
   const stateDir = claimed(t);
   writeFileSync(stateDir.file('loans.11.settled'), `max\t${swapMax}\n`);
   const { files, settings, log } = machine({ [swapMax]: '0' });
-  await settleOldLoans(stateDir, settings, log);
+  await settleOldLoans(stateDir, settings, boot, log);
   t.equal(files.get(swapMax), 'max');
 });
 
@@ -107,7 +126,7 @@ void t.test('a guardian that is at work is waited for, and what it gave back is 
   const stateDir = claimed(t);
   writeFileSync(stateDir.file('loans.11.settled'), `max\t${swapMax}\n`);
   const { files, settings, said, log } = machine({ [swapMax]: '0' });
-  const settling = settleOldLoans(stateDir, settings, log);
+  const settling = settleOldLoans(stateDir, settings, boot, log);
   await sleep(100);
   t.equal(files.get(swapMax), '0', 'it is the guardian’s');
   rmSync(stateDir.file('loans.11.settled'));
