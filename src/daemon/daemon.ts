@@ -130,8 +130,8 @@ export class Daemon {
       await settleOldLoans(stateDir, kernel.settings, boot, this.log);
       const journal = new FileLoanJournal(stateDir, boot);
       startGuardian(journal.file, this.log);
-      await settleOldLocks(stateDir, kernel.mlock, this.log);
-      const settings = engineSettings(this.settings, new FileLockJournal(stateDir));
+      await settleOldLocks(stateDir, kernel.mlock, boot, this.log);
+      const settings = engineSettings(this.settings, new FileLockJournal(stateDir, boot));
       const engine = new Engine(kernel, this.#clock, found, settings, journal, this.log);
       try {
         if (found.lruGen === 'off' && !this.supervision?.lastStateOnly) this.#turnLruGenOn(engine);

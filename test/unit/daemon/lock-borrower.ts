@@ -3,7 +3,7 @@
  * what is unlocked to the process that it started for that.
  */
 import { FileLockJournal } from '../../../src/daemon/lock-journal.js';
-import { StateDir } from '../../../src/daemon/state-dir.js';
+import { bootId, StateDir } from '../../../src/daemon/state-dir.js';
 import { Ledger } from '../../../src/engine/ledger.js';
 import { LockLoans } from '../../../src/engine/lock-loans.js';
 import { Problems } from '../../../src/engine/problems.js';
@@ -17,7 +17,7 @@ if (folder !== undefined) await borrow(folder, Number(pid));
 
 async function borrow(folder: string, pid: number): Promise<void> {
   const alive = setInterval(() => undefined, 1000);
-  const journal = new FileLockJournal(StateDir.claim(folder));
+  const journal = new FileLockJournal(StateDir.claim(folder), bootId());
   const mlock = realMlock();
   mlock.prepare(journal.file);
   const kernel = {
