@@ -3,6 +3,7 @@ import {
   attributeWrites,
   kdamondWrites,
   schemeWrites,
+  type DamonFilter,
   type DamonPlan,
   type DamonStat,
   type DamonWrite,
@@ -27,6 +28,8 @@ export class LinuxDamon implements DamonInterface {
   constructor(
     private readonly paths: KernelPaths,
     private readonly release: KernelRelease,
+    /** DAMON compares paths of memcgs from the top of the hierarchy, whatever part of it is mounted. */
+    private readonly pathFromTop: (path: string) => string,
   ) {
     this.countFile = `${paths.damonAdmin}/kdamonds/nr_kdamonds`;
     this.#kdamond = `${paths.damonAdmin}/kdamonds/0`;
@@ -48,12 +51,12 @@ export class LinuxDamon implements DamonInterface {
 
   async configure(plan: DamonPlan): Promise<number> {
     const ram = await this.#ram();
-    await this.#write(kdamondWrites(plan, ram));
+    await this.#write(kdamondWrites(this.#asKernelNames(plan), ram));
     return ram.reduce((bytes, { start, end }) => bytes + end - start, 0);
   }
 
   async replaceSchemes(plan: DamonPlan): Promise<void> {
-    await this.#write([...attributeWrites(plan), ...schemeWrites(plan)]);
+    await this.#write([...attributeWrites(plan), ...schemeWrites(this.#asKernelNames(plan))]);
     await this.#command('commit');
   }
 
@@ -68,6 +71,12 @@ export class LinuxDamon implements DamonInterface {
     } catch (refusal) {
       throw kernelRefused('Cannot read what DAMON has counted.', refusal);
     }
+  }
+
+  #asKernelNames(plan: DamonPlan): DamonPlan {
+    const named = (filter: DamonFilter): DamonFilter =>
+      filter.type === 'memcg' ? { ...filter, path: this.pathFromTop(filter.path) } : filter;
+    return { ...plan, schemes: plan.schemes.map((scheme) => ({ ...scheme, filters: scheme.filters.map(named) })) };
   }
 
   async #ram() {

@@ -16,7 +16,7 @@ import { MemcgFiles } from './memcg-files.js';
 import { LinuxMemcgs } from './memcgs.js';
 import { LinuxMemoryReclaim } from './memory-reclaim.js';
 import { MemoryV1, MemoryV2 } from './memory.js';
-import { findMemoryHierarchy, pathInMount } from './memory-hierarchy.js';
+import { findMemoryHierarchy, pathFromTop, pathInMount } from './memory-hierarchy.js';
 import { LinuxMlock } from './mlock.js';
 import { readPageBytes } from './page-size.js';
 import { kernelPaths, type KernelRoots } from './paths.js';
@@ -68,7 +68,7 @@ export function createLinuxKernel(roots: Partial<KernelRoots> = {}): Kernel {
     pageFrames: new LinuxPageFrames(paths),
     idlePages: new LinuxIdlePages(paths),
     pageOut: new LinuxPageOut(paths, pageBytes),
-    damon: new LinuxDamon(paths, release),
+    damon: new LinuxDamon(paths, release, (path) => pathFromTop(hierarchy, path)),
     cgroupFiles: new LinuxCgroupFiles(hierarchy.mountPoint, hierarchy.version),
   };
 }

@@ -37,6 +37,12 @@ export function pathInMount(hierarchy: MemoryHierarchy, kernelPath: string): str
   return kernelPath.startsWith(`${hierarchy.root}/`) ? kernelPath.slice(hierarchy.root.length) : undefined;
 }
 
+/** The path of a cgroup of the mount, as the kernel names it. */
+export function pathFromTop({ root }: MemoryHierarchy, path: string): string {
+  if (root === '/') return path;
+  return path === '/' ? root : `${root}${path}`;
+}
+
 function widest(mounts: readonly Mount[]): Mount | undefined {
   return mounts.find(({ root }) => root === '/') ?? mounts[0];
 }

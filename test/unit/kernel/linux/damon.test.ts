@@ -4,6 +4,7 @@ import type { DamonPlan } from '../../../../src/kernel/damon.js';
 import { captured } from '../fixtures.js';
 import { machine, type Tree } from './machine.js';
 
+const schemes = 'sys/kernel/mm/damon/admin/kdamonds/0/contexts/0/schemes';
 const iomem = captured('kernel-7.2', 'iomem');
 const plan: DamonPlan = {
   sampleUs: 5000,
@@ -33,10 +34,16 @@ function kdamond(): Tree {
 
 function damonMachine(
   t: Parameters<typeof machine>[0],
-  { count = '0', stat = 'N', release = '7.2.13+deb14-amd64' } = {},
+  {
+    count = '0',
+    stat = 'N',
+    release = '7.2.13+deb14-amd64',
+    mountinfo = '31 23 0:28 / @CGROUP@ rw,relatime - cgroup2 cgroup2 rw\n',
+  } = {},
 ) {
   return machine(t, {
     release,
+    mountinfo,
     proc: { iomem },
     sys: {
       kernel: { mm: { damon: { admin: { kdamonds: { nr_kdamonds: `${count}\n`, '0': kdamond() } } } } },
@@ -66,11 +73,23 @@ void t.test('writes the plan to the first kdamond and answers the bytes it watch
   t.equal(readFileSync(`${context}/targets/0/regions/0/start`, 'utf8'), String(0x1000));
 });
 
+void t.test('where a part of the hierarchy is mounted, memcgs have the names that the kernel knows', async (t) => {
+  const mountinfo = '31 23 0:28 /part @CGROUP@ rw,relatime - cgroup2 cgroup2 rw\n';
+  const { kernel, file, write } = damonMachine(t, { mountinfo });
+  const path = `${schemes}/0/filters/0/memcg_path`;
+  await kernel.damon.configure(plan);
+  t.equal(readFileSync(file(path), 'utf8'), '/part/a');
+  write(path, '');
+  const root = { type: 'memcg', path: '/', leavesOut: 'others' } as const;
+  await kernel.damon.replaceSchemes({ ...plan, schemes: [{ ...plan.schemes[0]!, filters: [root] }] });
+  t.equal(readFileSync(file(path), 'utf8'), '/part');
+});
+
 void t.test('new schemes are committed, and counts asked for before they are read', async (t) => {
   const { kernel, write } = damonMachine(t);
   await kernel.damon.replaceSchemes(plan);
   t.equal(readFileSync(kernel.damon.stateFile, 'utf8'), 'commit');
-  const stats = 'sys/kernel/mm/damon/admin/kdamonds/0/contexts/0/schemes/0/stats';
+  const stats = `${schemes}/0/stats`;
   write(`${stats}/sz_tried`, '8192\n');
   write(`${stats}/sz_ops_filter_passed`, '4096\n');
   write('sys/kernel/mm/damon/admin/kdamonds/0/state', '');
