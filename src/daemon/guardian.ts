@@ -4,7 +4,8 @@ import type { Log } from '../log.js';
 
 /**
  * Waits until its standard input ends, which it does when the daemon dies in whatever way, and gives back what the journal says is
- * still borrowed. A file that refuses is tried again, for two seconds in all: those of DAMON do while somebody else reads one. A plain
+ * still borrowed, but for what is somebody else's by now: a proof is read once, as giving back the first of the loans that share one may end what it goes by.
+ * A file that refuses is tried again, for two seconds in all: those of DAMON do while somebody else reads one. A plain
  * shell, so that it costs next to nothing and needs nothing of a daemon that was killed.
  */
 const script = `
@@ -12,11 +13,32 @@ trap '' INT TERM HUP
 cat > /dev/null
 mv "$1" "$1.settled" 2> /dev/null || exit 0
 left=20
-while IFS='\t' read -r value file; do
-  until [ ! -e "$file" ] || printf '%s\\n' "$value" > "$file"; do
-    [ $((left -= 1)) -gt 0 ] || break
-    sleep 0.1
+again() {
+  [ $((left -= 1)) -gt 0 ] && sleep 0.1
+}
+holds() {
+  [ "$1" = "$asked" ] && return "$answer"
+  asked=$1 answer=1
+  until said=$(cat "\${1#* }"); do
+    [ -e "\${1#* }" ] && again || break
   done
+  [ "$said" = "\${1%% *}" ] && answer=0
+  return "$answer"
+}
+proof=
+while IFS='\t' read -r value file; do
+  case $file in
+    /*) ;;
+    *)
+      [ "$value" = while ] && proof=$file
+      continue ;;
+  esac
+  if [ -z "$proof" ] || holds "$proof"; then
+    until [ ! -e "$file" ] || printf '%s\\n' "$value" > "$file"; do
+      again || break
+    done
+  fi
+  proof=
 done < "$1.settled"
 rm -f "$1.settled"
 `;

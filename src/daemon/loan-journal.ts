@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sentenceOf, systemErrno } from '../errors.js';
-import type { Loan, LoanJournal } from '../engine/borrowed-settings.js';
+import type { Loan, LoanJournal, LoanProof } from '../engine/borrowed-settings.js';
 import type { SettingInterface } from '../kernel/kernel.js';
 import type { Log } from '../log.js';
 import type { StateDir } from './state-dir.js';
@@ -10,11 +10,13 @@ const prefix = 'loans.';
 /** As the guardian's script renames it. */
 const takenByGuardian = '.settled';
 const takenByUs = '.taken';
-/** Begins the line that names the boot. What follows is no path, so it is no loan to whoever does not know such lines. */
+/** What lines begin with that are no loans: what follows is no path, by which whoever does not know them can tell. */
 const bootMark = 'boot';
+const proofMark = 'while';
 
 /**
- * The loans of this process in a file of its own: `value TAB file` a line, after one that names the boot; latin1. The guardian and the next start read it.
+ * The loans of this process in a file of its own, latin1: a line that names the boot, then `value TAB file` for each, after a line with its proof where it has
+ * one. The guardian and the next start read it.
  * The process id in the name keeps a late guardian off the loans of a new daemon.
  */
 export class FileLoanJournal implements LoanJournal {
@@ -30,7 +32,7 @@ export class FileLoanJournal implements LoanJournal {
 
   write(loans: readonly Loan[]): void {
     if (loans.length === 0) return rmSync(this.file, { force: true });
-    const lines = [`${bootMark}\t${this.boot}`, ...loans.map(({ file, value }) => `${value}\t${file}`)];
+    const lines = [`${bootMark}\t${this.boot}`, ...loans.flatMap(linesOf)];
     writeFileSync(`${this.file}.new`, `${lines.join('\n')}\n`, 'latin1');
     renameSync(`${this.file}.new`, this.file);
   }
@@ -63,9 +65,18 @@ export async function settleOldLoans(
   }
 }
 
+function linesOf({ file, value, proof }: Loan): string[] {
+  return [...(proof ? [`${proofMark}\t${proof.value} ${proof.file}`] : []), `${value}\t${file}`];
+}
+
 function giveBackAll(loans: readonly Loan[], settings: SettingInterface, log: Log): void {
-  for (const { file, value } of loans)
+  const holds = proofReader(settings);
+  for (const { file, value, proof } of loans)
     try {
+      if (!holds(proof)) {
+        log.info({ file }, 'a setting that an earlier daemon had borrowed is somebody else’s now: it is left alone');
+        continue;
+      }
       if (settings.read(file) !== undefined) settings.write(file, value);
       log.warn({ file, value }, 'gave back a setting that an earlier daemon had borrowed when it died');
     } catch (refusal) {
@@ -89,6 +100,18 @@ function take(journal: string): void {
   }
 }
 
+/** Whether a proof holds, or there is none. Each is asked for once: giving back the first of the loans that share one may end what it goes by. */
+function proofReader(settings: SettingInterface): (proof: LoanProof | undefined) => boolean {
+  const known = new Map<string, boolean>();
+  return (proof) => {
+    if (!proof) return true;
+    const key = `${proof.value} ${proof.file}`;
+    const holds = known.get(key) ?? settings.read(proof.file) === proof.value;
+    known.set(key, holds);
+    return holds;
+  };
+}
+
 /** The boot that a journal is of; undefined for one that does not say. */
 function bootOf(text: string): string | undefined {
   return new RegExp(`^${bootMark}\t(.+)\n`).exec(text)?.[1];
@@ -96,9 +119,17 @@ function bootOf(text: string): string | undefined {
 
 /** The loans of a journal; lines that are cut short name no file and are left out. A file's name may have tabs in it, a value has none. */
 export function parseLoans(text: string): Loan[] {
+  let proof: LoanProof | undefined;
   return text.split('\n').flatMap((line) => {
     const tab = line.indexOf('\t');
     const [value, file] = [line.slice(0, tab), line.slice(tab + 1)];
-    return tab > 0 && file.startsWith('/') ? [{ value, file }] : [];
+    if (tab > 0 && file.startsWith('/')) {
+      const loan = { value, file, ...(proof && { proof }) };
+      proof = undefined;
+      return [loan];
+    }
+    const space = file.indexOf(' ');
+    if (value === proofMark) proof = { value: file.slice(0, space), file: file.slice(space + 1) };
+    return [];
   });
 }

@@ -4,6 +4,14 @@ import type { SettingInterface } from '../kernel/kernel.js';
 export interface Loan {
   readonly file: string;
   readonly value: string;
+  /** Without one the setting is given back whatever has become of it. */
+  readonly proof?: LoanProof;
+}
+
+/** A setting is still the one that was changed while `file` says `value`. */
+export interface LoanProof {
+  readonly file: string;
+  readonly value: string;
 }
 
 /** Where loans are noted before they are taken, so that a crash loses none: writes must have reached the file when `write` returns. */
@@ -17,7 +25,7 @@ export interface LoanJournal {
  * back; several borrowers of one file share the loan, and the last one gives it back.
  */
 export class BorrowedSettings {
-  readonly #loans = new Map<string, { value: string; borrowers: number }>();
+  readonly #loans = new Map<string, { value: string; borrowers: number; proof?: LoanProof }>();
 
   constructor(
     private readonly settings: SettingInterface,
@@ -42,12 +50,24 @@ export class BorrowedSettings {
     };
   }
 
+  /**
+   * From now on these loans are given back while the proof holds, else forgotten: then the settings are somebody else's. It is asked for before the first
+   * of them is given back, and holds for all: giving that back may end what it goes by.
+   */
+  bind(files: readonly string[], proof: LoanProof): void {
+    for (const file of files) {
+      const loan = this.#loans.get(file);
+      if (loan) loan.proof = proof;
+    }
+    this.#note();
+  }
+
   /** Gives everything back at once: the daemon ends. Failures are answered, and stay in the journal. */
   giveBackAll(): Error[] {
     const failures: Error[] = [];
-    for (const [file, { value }] of [...this.#loans].reverse())
+    for (const file of [...this.#loans.keys()].reverse())
       try {
-        this.#restore(file, value);
+        this.#restore(file);
       } catch (failure) {
         failures.push(failure as Error);
       }
@@ -72,17 +92,27 @@ export class BorrowedSettings {
   #giveBack(file: string): void {
     const loan = this.#loans.get(file);
     if (!loan || --loan.borrowers > 0) return;
-    this.#restore(file, loan.value);
+    this.#restore(file);
     this.#note();
   }
 
   /** A file that is gone (its memcg was removed) needs no restoring. */
-  #restore(file: string, value: string): void {
+  #restore(file: string): void {
+    const loan = this.#loans.get(file);
+    if (!loan) return;
+    const { value, proof } = loan;
+    const bound = [...this.#loans].filter(([, one]) => proof && one.proof === proof);
+    if (proof && this.settings.read(proof.file) !== proof.value) {
+      for (const [one] of bound) this.#loans.delete(one);
+      return;
+    }
     if (this.settings.read(file) !== undefined) this.settings.write(file, value);
     this.#loans.delete(file);
+    for (const [, one] of bound) delete one.proof;
   }
 
   #note(): void {
-    this.journal.write([...this.#loans].reverse().map(([file, { value }]) => ({ file, value })));
+    const loans = [...this.#loans].reverse();
+    this.journal.write(loans.map(([file, { value, proof }]) => ({ file, value, ...(proof && { proof }) })));
   }
 }

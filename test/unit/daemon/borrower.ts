@@ -1,8 +1,9 @@
 /**
  * A daemon reduced to its loans: `node borrower.js STATE_FOLDER FILE ...` borrows each file (to the value "borrowed"), says so, and waits. At the end
- * of stdin it gives everything back and ends; killed, it leaves that to the guardian.
+ * of stdin it gives everything back and ends; killed, it leaves that to the guardian. That the last file says so is the proof of those named "bound".
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { FileLoanJournal } from '../../../src/daemon/loan-journal.js';
 import { startGuardian } from '../../../src/daemon/guardian.js';
 import { bootId, StateDir } from '../../../src/daemon/state-dir.js';
@@ -25,6 +26,8 @@ function borrow(folder: string): void {
     journal,
   );
   for (const file of files) borrowed.borrow(file, 'borrowed');
+  const bound = files.filter((file) => basename(file).startsWith('bound'));
+  borrowed.bind(bound, { file: files.at(-1) ?? '', value: 'borrowed' });
   process.stdout.write('borrowed\n');
   process.stdin.on('end', () => borrowed.giveBackAll()).resume();
 }

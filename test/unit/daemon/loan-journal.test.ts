@@ -61,7 +61,11 @@ void t.test('what was written is what is read; what was cut short is left out', 
     { file: swapMax, value: 'max' },
     { file: '/a\tb c/d', value: '0' },
   ]);
-  for (const cut of ['', '\n', 'max', 'max\t', 'max\t\n', `\t${swapMax}`, 'max\tsys', swapMax])
+  t.same(parseLoans(`boot\t${boot}\nwhile\t4711 /the pid\noff\t/state\nmax\t${swapMax}\n`), [
+    { file: '/state', value: 'off', proof: { file: '/the pid', value: '4711' } },
+    { file: swapMax, value: 'max' },
+  ]);
+  for (const cut of ['while\t4711 /pid', '', '\n', 'max', 'max\t', 'max\t\n', `\t${swapMax}`, 'max\tsys', swapMax])
     t.same(parseLoans(cut), [], JSON.stringify(cut));
 });
 
@@ -105,6 +109,28 @@ void t.test('what was borrowed in another boot is not given back in this one, an
   t.same(readdirSync(stateDir.path), ['daemon']);
   t.match(said, [/loans\.11.*of another boot/]);
 });
+
+void t.test(
+  'the next start gives back what has a proof only while that holds, and says what it leaves alone',
+  async (t) => {
+    const proof = { file: '/state', value: 'on' };
+    const loans = [
+      { file: '/state', value: 'off', proof },
+      { file: '/count', value: '0', proof },
+      { file: swapMax, value: 'max' },
+    ];
+    const stateDir = claimed(t);
+    const own = machine({ '/state': 'on', '/count': '1', [swapMax]: '0' });
+    new FileLoanJournal(stateDir, boot, 11).write(loans);
+    await settleOldLoans(stateDir, own.settings, boot, own.log);
+    t.same(Object.fromEntries(own.files), { '/state': 'off', '/count': '0', [swapMax]: 'max' });
+    const others = machine({ '/state': 'paused', '/count': '1', [swapMax]: '0' });
+    new FileLoanJournal(stateDir, boot, 11).write(loans);
+    await settleOldLoans(stateDir, others.settings, boot, others.log);
+    t.same(Object.fromEntries(others.files), { '/state': 'paused', '/count': '1', [swapMax]: 'max' });
+    t.match(others.said, [/\/state.*left alone/, /\/count.*left alone/, /gave back/]);
+  },
+);
 
 void t.test('a journal that does not name its boot is of this one', async (t) => {
   const stateDir = claimed(t);
@@ -170,6 +196,24 @@ void t.test('the guardian', async (t) => {
     t.ok(await eventually(() => valuesOf(files).every((value) => value === 'max')), valuesOf(files).join());
     t.ok(await eventually(() => readdirSync(state).join() === 'daemon'), 'and leaves no list behind');
   });
+
+  await t.test('gives back what is bound to a proof, though giving back the first ends it', async (t) => {
+    const { child, files } = await borrow(t, ['bound count', 'other', 'bound state']);
+    child.kill('SIGKILL');
+    t.ok(await eventually(() => valuesOf(files).every((value) => value === 'max')), valuesOf(files).join());
+  });
+
+  for (const [what, change] of [
+    ['says something else', (file: string) => writeFileSync(file, '4712\n')],
+    ['is gone', (file: string) => rmSync(file)],
+  ] as const)
+    await t.test(`leaves alone what is bound to a proof that ${what}`, async (t) => {
+      const { child, state, files } = await borrow(t, ['other', 'bound count', 'bound state']);
+      change(files[2] ?? '');
+      child.kill('SIGKILL');
+      t.ok(await eventually(() => readdirSync(state).join() === 'daemon'), 'it ends');
+      t.same(valuesOf(files.slice(0, 2)), ['max', 'borrowed']);
+    });
 
   await t.test('does not make a setting that is gone, and gives back the others', async (t) => {
     const { child, files } = await borrow(t, ['gone', 'stays']);

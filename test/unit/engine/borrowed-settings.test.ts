@@ -150,3 +150,34 @@ void t.test('gives all back the latest first: a setting may exist only while ano
   borrowed.giveBackAll();
   t.same(written.slice(2), ['kdamonds/0/state off', 'nr_kdamonds off']);
 });
+
+void t.test('loans with a proof are given back while it holds, though giving back the first ends it', async (t) => {
+  const { borrowed, files, journal } = world(['count', 'state']);
+  const giveBackCount = borrowed.borrow('count', '1');
+  const giveBackState = borrowed.borrow('state', 'on');
+  const proof = { file: 'state', value: 'on' };
+  borrowed.bind(['count', 'state'], proof);
+  t.same(journal.loans, [
+    { file: 'state', value: 'max', proof },
+    { file: 'count', value: 'max', proof },
+  ]);
+  giveBackState();
+  t.same(journal.loans, [{ file: 'count', value: 'max' }]);
+  giveBackCount();
+  t.same(Object.fromEntries(files), { count: 'max', state: 'max' });
+  t.same(journal.loans, []);
+});
+
+for (const [how, giveBack] of [
+  ['one by one', (each: readonly (() => void)[]) => each.forEach((one) => one())],
+  ['all at once', (_each: readonly (() => void)[], borrowed: BorrowedSettings) => void borrowed.giveBackAll()],
+] as const)
+  void t.test(`loans whose proof does not hold any more are forgotten, ${how}; others are not`, async (t) => {
+    const { borrowed, files, journal } = world(['count', 'state', 'other']);
+    const loans = ['other', 'state', 'count'].map((file) => borrowed.borrow(file, 'on'));
+    borrowed.bind(['count', 'state'], { file: 'state', value: 'on' });
+    files.set('state', 'somebody’s');
+    giveBack(loans, borrowed);
+    t.same(Object.fromEntries(files), { count: 'on', state: 'somebody’s', other: 'max' });
+    t.same(journal.loans, []);
+  });
