@@ -171,19 +171,25 @@ export interface PageOutInterface {
 
 /**
  * One kdamond of coldpgs's own that counts bytes. It is made and turned on by borrowing the two files (engine/borrowed-settings.ts):
- * `countFile` at 1, then `stateFile` at "on". What else is written to it goes when `countFile` is given back.
+ * `countFile` at 1, then `stateFile` at "on". What else is written to it goes when `countFile` is given back. Whoever turns it off may put his own in its
+ * place: it is coldpgs's own only while `pidFile` says what it said when it was turned on.
  */
 export interface DamonInterface {
   /** Why it cannot be had here; undefined when it can. */
   obstacle(): Promise<string | undefined>;
   readonly countFile: string;
   readonly stateFile: string;
+  /** The process id of the kdamond; -1 while it is off. */
+  readonly pidFile: string;
   /** Between the two loans: what it is to do. Answers the bytes of memory that it will watch. Throws KERNEL_REFUSED. */
   configure(plan: DamonPlan): Promise<number>;
-  /** Other schemes for one that runs. What was counted before means nothing afterwards. Throws KERNEL_REFUSED. */
-  replaceSchemes(plan: DamonPlan): Promise<void>;
-  /** What each scheme has counted up to now, in the order of the plan. Throws KERNEL_REFUSED. */
-  stats(schemes: number): Promise<DamonStat[]>;
+  /**
+   * Other schemes for the own one, which has this process id. What was counted before means nothing afterwards. Throws KERNEL_REFUSED, and TRACKER_UNAVAILABLE where
+   * the own one is no more.
+   */
+  replaceSchemes(plan: DamonPlan, pid: string): Promise<void>;
+  /** What each scheme of the own one has counted up to now, in the order of the plan. Throws as `replaceSchemes` does. */
+  stats(schemes: number, pid: string): Promise<DamonStat[]>;
 }
 
 export interface Kernel {

@@ -1,4 +1,5 @@
 import { setImmediate as othersGoOn } from 'node:timers/promises';
+import { ColdpgsError } from '../../errors.js';
 import {
   attributeWrites,
   kdamondWrites,
@@ -14,15 +15,16 @@ import { isAtLeast, type KernelRelease } from '../kernel-release.js';
 import { onceNotBusy } from './busy.js';
 import { readText, readTextIfThere, readTextSync, writeText, writeTextSync } from './kernel-file.js';
 import type { KernelPaths } from './paths.js';
-import { kernelRefused } from './refusal.js';
+import { isGone, kernelRefused } from './refusal.js';
 
 /** A write takes microseconds; so many of them may go by before others have their turn. */
 const WRITES_AT_A_TIME = 200;
 
-/** DAMON's sysfs files. The only kdamond that is ever written to is the first of a machine that had none. */
+/** DAMON's sysfs files. The only kdamond that is ever written to is the first of a machine that had none, and only until somebody turns it off. */
 export class LinuxDamon implements DamonInterface {
   readonly countFile: string;
   readonly stateFile: string;
+  readonly pidFile: string;
   readonly #kdamond: string;
 
   constructor(
@@ -34,6 +36,7 @@ export class LinuxDamon implements DamonInterface {
     this.countFile = `${paths.damonAdmin}/kdamonds/nr_kdamonds`;
     this.#kdamond = `${paths.damonAdmin}/kdamonds/0`;
     this.stateFile = `${this.#kdamond}/state`;
+    this.pidFile = `${this.#kdamond}/pid`;
   }
 
   async obstacle(): Promise<string | undefined> {
@@ -55,13 +58,13 @@ export class LinuxDamon implements DamonInterface {
     return ram.reduce((bytes, { start, end }) => bytes + end - start, 0);
   }
 
-  async replaceSchemes(plan: DamonPlan): Promise<void> {
-    await this.#write([...attributeWrites(plan), ...schemeWrites(this.#asKernelNames(plan))]);
-    await this.#command('commit');
+  async replaceSchemes(plan: DamonPlan, pid: string): Promise<void> {
+    await this.#write([...attributeWrites(plan), ...schemeWrites(this.#asKernelNames(plan))], pid);
+    await this.#command('commit', pid);
   }
 
-  async stats(schemes: number): Promise<DamonStat[]> {
-    await this.#command('update_schemes_stats');
+  async stats(schemes: number, pid: string): Promise<DamonStat[]> {
+    await this.#command('update_schemes_stats', pid);
     const folder = `${this.#kdamond}/contexts/0/schemes`;
     try {
       return Array.from({ length: schemes }, (_, index) => ({
@@ -84,22 +87,44 @@ export class LinuxDamon implements DamonInterface {
   }
 
   /** The kdamond answers at its next sample. */
-  async #command(command: string): Promise<void> {
-    try {
-      await onceNotBusy(() => writeText(this.stateFile, command));
-    } catch (refusal) {
-      throw kernelRefused(`DAMON refused ${command}.`, refusal);
+  #command(command: string, pid: string): Promise<void> {
+    return this.#change(`DAMON refused ${command}.`, () => writeText(this.stateFile, command), pid);
+  }
+
+  async #write(writes: readonly DamonWrite[], pid?: string): Promise<void> {
+    for (const [index, { file, value }] of writes.entries()) {
+      if (index % WRITES_AT_A_TIME === WRITES_AT_A_TIME - 1) await othersGoOn();
+      const path = `${this.#kdamond}/${file}`;
+      await this.#change(`Cannot write ${value} to ${path}.`, () => writeTextSync(path, value), pid);
     }
   }
 
-  async #write(writes: readonly DamonWrite[]): Promise<void> {
-    for (const [index, { file, value }] of writes.entries()) {
-      if (index % WRITES_AT_A_TIME === WRITES_AT_A_TIME - 1) await othersGoOn();
-      try {
-        await onceNotBusy(() => writeTextSync(`${this.#kdamond}/${file}`, value));
-      } catch (refusal) {
-        throw kernelRefused(`Cannot write ${value} to ${this.#kdamond}/${file}.`, refusal);
-      }
+  async #change(refused: string, write: () => void | Promise<void>, pid?: string): Promise<void> {
+    try {
+      await onceNotBusy(() => {
+        if (pid !== undefined) this.#demandOwn(pid);
+        return write();
+      });
+    } catch (refusal) {
+      throw refusal instanceof ColdpgsError ? refusal : kernelRefused(refused, refusal);
+    }
+  }
+
+  #demandOwn(pid: string): void {
+    if (this.#pid() === pid) return;
+    throw new ColdpgsError(
+      'TRACKER_UNAVAILABLE',
+      'EOPNOTSUPP',
+      `Somebody turned off the kdamond of coldpgs (process ${pid}). What is in ${this.paths.damonAdmin} now coldpgs does not touch.`,
+    );
+  }
+
+  #pid(): string | undefined {
+    try {
+      return readTextSync(this.pidFile).trim();
+    } catch (error) {
+      if (isGone(error)) return undefined;
+      throw error;
     }
   }
 }

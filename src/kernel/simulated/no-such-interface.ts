@@ -22,6 +22,7 @@ export const noDamon: DamonInterface = {
   obstacle: () => Promise.resolve('the simulated kernel has no DAMON'),
   countFile: '/sys/kernel/mm/damon/admin/kdamonds/nr_kdamonds',
   stateFile: '/sys/kernel/mm/damon/admin/kdamonds/0/state',
+  pidFile: '/sys/kernel/mm/damon/admin/kdamonds/0/pid',
   configure: () => Promise.reject(refused('ENODEV', 'The simulated kernel has no DAMON.')),
   replaceSchemes: () => Promise.reject(refused('ENODEV', 'The simulated kernel has no DAMON.')),
   stats: () => Promise.reject(refused('ENODEV', 'The simulated kernel has no DAMON.')),

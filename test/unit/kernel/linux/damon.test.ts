@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import t from 'tap';
 import type { DamonPlan } from '../../../../src/kernel/damon.js';
 import { captured } from '../fixtures.js';
@@ -6,6 +6,7 @@ import { machine, type Tree } from './machine.js';
 
 const schemes = 'sys/kernel/mm/damon/admin/kdamonds/0/contexts/0/schemes';
 const iomem = captured('kernel-7.2', 'iomem');
+const pid = '4711';
 const plan: DamonPlan = {
   sampleUs: 5000,
   aggregationUs: 100_000,
@@ -29,6 +30,7 @@ function kdamond(): Tree {
       folder[names.at(-1) ?? ''] = '';
     }
   }
+  root['pid'] = `${pid}\n`;
   return root as Tree;
 }
 
@@ -81,23 +83,38 @@ void t.test('where a part of the hierarchy is mounted, memcgs have the names tha
   t.equal(readFileSync(file(path), 'utf8'), '/part/a');
   write(path, '');
   const root = { type: 'memcg', path: '/', leavesOut: 'others' } as const;
-  await kernel.damon.replaceSchemes({ ...plan, schemes: [{ ...plan.schemes[0]!, filters: [root] }] });
+  await kernel.damon.replaceSchemes({ ...plan, schemes: [{ ...plan.schemes[0]!, filters: [root] }] }, pid);
   t.equal(readFileSync(file(path), 'utf8'), '/part');
 });
 
 void t.test('new schemes are committed, and counts asked for before they are read', async (t) => {
   const { kernel, write } = damonMachine(t);
-  await kernel.damon.replaceSchemes(plan);
+  await kernel.damon.replaceSchemes(plan, pid);
   t.equal(readFileSync(kernel.damon.stateFile, 'utf8'), 'commit');
   const stats = `${schemes}/0/stats`;
   write(`${stats}/sz_tried`, '8192\n');
   write(`${stats}/sz_ops_filter_passed`, '4096\n');
   write('sys/kernel/mm/damon/admin/kdamonds/0/state', '');
-  t.strictSame(await kernel.damon.stats(1), [{ triedBytes: 8192, passedBytes: 4096 }]);
+  t.strictSame(await kernel.damon.stats(1, pid), [{ triedBytes: 8192, passedBytes: 4096 }]);
   t.equal(readFileSync(kernel.damon.stateFile, 'utf8'), 'update_schemes_stats');
 });
 
 void t.test('a refusal names the file', async (t) => {
   const { kernel } = machine(t, { proc: { iomem } });
   await t.rejects(kernel.damon.configure(plan), { code: 'KERNEL_REFUSED', message: /nr_contexts/ });
+});
+
+void t.test('once its own kdamond is off or another one runs in its place, nothing is written any more', async (t) => {
+  const { kernel, file, write } = damonMachine(t);
+  const { damon } = kernel;
+  const lost = { code: 'TRACKER_UNAVAILABLE', message: /turned off the kdamond of coldpgs \(process 4711\)/ };
+  for (const now of ['-1\n', '4712\n']) {
+    write('sys/kernel/mm/damon/admin/kdamonds/0/pid', now);
+    await t.rejects(damon.replaceSchemes(plan, pid), lost);
+    await t.rejects(damon.stats(1, pid), lost);
+  }
+  rmSync(damon.pidFile);
+  await t.rejects(damon.stats(1, pid), lost);
+  t.equal(readFileSync(damon.stateFile, 'utf8'), '');
+  t.equal(readFileSync(file(`${schemes}/nr_schemes`), 'utf8'), '');
 });
