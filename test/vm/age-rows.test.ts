@@ -43,7 +43,8 @@ void describe('rows', () => {
     await eventually('dirty page cache of age 2', async () => (await bytesOf(memcg, 'dfei', 2)) > 15 * mib);
     assertNear('bytes of dfei', await bytesOf(memcg, 'dfei'), memcg.stat('file_dirty'), 0.02);
     await says('sync "$DATA"', { DATA: file });
-    await eventually('none once it is written', async () => (await bytesOf(memcg, 'dfei')) === 0);
+    // Counters of the kernel may keep a batch of pages on each processor.
+    await eventually('none once it is written', async () => (await bytesOf(memcg, 'dfei')) < 0.5 * mib);
     assertNear('bytes of cfei', await bytesOf(memcg, 'cfei'), memcg.pageCacheBytes(), 0.02);
   });
 

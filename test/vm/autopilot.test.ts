@@ -9,7 +9,7 @@ import { eventually } from './eventually.js';
 import { freeHugeBlocks, startHoles } from './holes.js';
 import { assertAtMost } from './limits.js';
 import { Memcg } from './memcg.js';
-import { cat, echo, read, sh } from './shell.js';
+import { echo, read, sh } from './shell.js';
 import { Workload } from './workload.js';
 
 const hasPressure = existsSync('/proc/pressure/memory');
@@ -155,21 +155,45 @@ void describe('compaction', { skip: hasPressure ? false : 'this kernel was boote
   });
 });
 
-void describe(
-  'a kernel without pressure stall information',
-  { skip: hasPressure ? 'this kernel has it: boot with psi=0' : false },
-  () => {
-    void it('starts without the autopilot, says what to boot with, and serves the rest', async () => {
-      const daemon = await Daemon.start({ options: ['--memcg-disabled', 'false'] });
-      try {
-        assert.match(await daemon.errors(), /mem_agent: .*psi=1/);
-        assert.match(await cat(`${folder(daemon)}/memcg/status`), /^state: off \(no pressure/);
-        const { status } = await sh('echo false > "$FILE"', { FILE: `${folder(daemon)}/memcg/disabled` });
-        assert.notEqual(status, 0);
-        assert.equal(readFileSync('/proc/cmdline', 'utf8').includes('psi=1'), false);
-      } finally {
-        await daemon.remove();
-      }
+void describe('tasks that wait', { skip: hasPressure ? false : 'this kernel was booted without psi=1' }, () => {
+  let daemon: Daemon;
+  let memcg: Memcg;
+  let workload: Workload;
+  let dataFile: string;
+
+  before(async () => {
+    dataFile = await makeDataFile('waited-for', 16);
+    memcg = Memcg.make('waiting');
+    workload = await Workload.start(memcg, 'anon:64:0');
+    // With the limits that the autopilot has by itself: 1 %.
+    daemon = await Daemon.start({
+      options: ['--memcg-disabled', 'false', '--memcg-swap', '1', '--memcg-period-secs', '4'],
     });
-  },
-);
+  });
+  after(async () => {
+    await workload.stop();
+    await memcg.remove();
+    await daemon.remove();
+    removeDataFile(dataFile);
+  });
+
+  const counted = async (end: string): Promise<number> => {
+    const status = await read(`${folder(daemon)}/memcg/status`);
+    const node = new RegExp(`memcg \\d+ ${memcg.path}\\n( node 0 .*)`).exec(status)?.[1] ?? '';
+    return Number(new RegExp(` ${end}[= ](\\d+)`).exec(node)?.[1] ?? 0);
+  };
+
+  void it('keep their memcg from being reclaimed, until they wait no more', async () => {
+    // Reads that go past the page cache: each is waited for, and leaves nothing behind.
+    const waiting = sh(
+      'echo $$ > "$MEMCG/cgroup.procs"; while [ -e "$DATA" ]; do dd if="$DATA" of=/dev/null bs=4k iflag=direct status=none; done',
+      { MEMCG: memcg.folder, DATA: dataFile },
+    );
+    await eventually('four periods to be refused', async () => (await counted('period_psi_exceeds_limit')) >= 4);
+    assert.equal(await counted('evicted_anon_pages'), 0);
+    assert.equal(memcg.stat('pgscan'), 0);
+    removeDataFile(dataFile);
+    await waiting;
+    await eventually('the cold memory to be gone', async () => (await counted('evicted_anon_pages')) > 0.9 * 64 * 256);
+  });
+});
