@@ -4,6 +4,7 @@ import { sentenceOf, systemErrno } from '../errors.js';
 import { maxAgePeriods } from '../engine/coldness.js';
 import type { Engine } from '../engine/engine.js';
 import { mostBuckets } from '../engine/histogram.js';
+import type { MemcgBuckets } from '../engine/idle-stats.js';
 import { ledgerRows } from '../engine/ledger.js';
 import type { Log } from '../log.js';
 import { overlaid } from './autopilot-start.js';
@@ -36,7 +37,7 @@ const stateSchema = z.strictObject({
       /** One character a byte, as in the engine: names need not be UTF-8. */
       path: z.string(),
       inode: unsigned64,
-      /** Of memory.idle_page_stats, where they are not the default ones. */
+      /** Of memory.idle_page_stats, where they are not those of its parent. */
       buckets: z.array(count.min(1).max(maxAgePeriods)).max(mostBuckets).refine(isIncreasing).optional(),
       bytes: z.partialRecord(z.enum(ledgerRows), count).optional(),
       controls: z
@@ -101,13 +102,15 @@ export class SavedState {
     }
     Object.assign(this.engine.global, state.global);
     if (state.kidled) Object.assign(this.engine.kidled, state.kidled);
+    const custom: MemcgBuckets[] = [];
     for (const { path, inode, bytes, controls, buckets } of state.memcgs) {
       const memcg = { path, inode };
       if (!this.engine.isLive(memcg)) continue;
       if (bytes) this.engine.ledger.add(memcg, bytes);
       if (controls) this.engine.controls.set(memcg, controls);
-      if (buckets) this.engine.kidled.setBuckets(memcg, buckets);
+      if (buckets) custom.push({ memcg, buckets });
     }
+    this.engine.kidled.restoreBuckets(custom);
     return state;
   }
 

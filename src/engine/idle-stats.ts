@@ -14,12 +14,19 @@ export interface IdleStats {
 /** What is shown of a memcg, and how it came to be. */
 export interface Account {
   readonly memcg: Memcg;
+  readonly parent: Account | undefined;
   buckets: Buckets;
   /** The first round that counts: the one in progress at a reset is discarded. */
   countsFrom: number;
   pageScans: number;
   slabScans: number;
   histogram: Histogram | undefined;
+}
+
+/** A memcg and buckets of its own. */
+export interface MemcgBuckets {
+  readonly memcg: Memcg;
+  readonly buckets: Buckets;
 }
 
 /** What a round found of a memcg. */
@@ -113,11 +120,11 @@ export class IdleStatsAccounts {
     return unseen.map(({ memcg }) => memcg.inode);
   }
 
-  /** Buckets that differ from the default, for the saved state. */
-  customBuckets(): { readonly memcg: Memcg; readonly buckets: Buckets }[] {
-    const custom: { readonly memcg: Memcg; readonly buckets: Buckets }[] = [];
-    for (const { memcg, buckets } of this.#accounts.values())
-      if (buckets !== defaultBuckets) custom.push({ memcg, buckets });
+  /** Buckets that a memcg would not have by inheriting what its parent has now, for the saved state. */
+  customBuckets(): MemcgBuckets[] {
+    const custom: MemcgBuckets[] = [];
+    for (const { memcg, parent, buckets } of this.#accounts.values())
+      if (!areSameBuckets(buckets, parent?.buckets ?? defaultBuckets)) custom.push({ memcg, buckets });
     return custom;
   }
 
@@ -131,9 +138,11 @@ export class IdleStatsAccounts {
   #of(memcg: Memcg, byPath?: ReadonlyMap<string, Account>): Account {
     const known = this.#accounts.get(memcg.inode);
     if (known) return known;
+    const parent = this.#parentOf(memcg, byPath);
     const account: Account = {
       memcg,
-      buckets: this.#inherited(memcg, byPath),
+      parent,
+      buckets: parent?.buckets ?? defaultBuckets,
       countsFrom: this.#rounds + 2,
       pageScans: 0,
       slabScans: 0,
@@ -143,12 +152,16 @@ export class IdleStatsAccounts {
     return account;
   }
 
-  #inherited({ path }: Memcg, byPath: ReadonlyMap<string, Account> | undefined): Buckets {
-    if (path === '/') return defaultBuckets;
+  #parentOf({ path }: Memcg, byPath: ReadonlyMap<string, Account> | undefined): Account | undefined {
+    if (path === '/') return undefined;
     const parentPath = parentOf(path);
     const listed = byPath?.get(parentPath);
-    if (listed) return listed.buckets;
+    if (listed) return listed;
     const parent = this.memcgAt(parentPath);
-    return parent ? this.#of(parent).buckets : defaultBuckets;
+    return parent && this.#of(parent);
   }
+}
+
+export function areSameBuckets(one: Buckets, other: Buckets): boolean {
+  return one === other || (one.length === other.length && one.every((bucket, index) => bucket === other[index]));
 }

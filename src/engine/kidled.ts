@@ -4,8 +4,15 @@ import { hasPages, type LruGenMemcg } from '../kernel/lru-gen.js';
 import type { Log } from '../log.js';
 import { footprintOf, Footprints } from './footprints.js';
 import { type Buckets, bytesByType, cappedHistogram, histogramOf, scannedRows } from './histogram.js';
-import { type Account, type IdleStats, IdleStatsAccounts, type RoundResult } from './idle-stats.js';
-import { parentOf } from '../kernel/lineage.js';
+import {
+  type Account,
+  areSameBuckets,
+  type IdleStats,
+  IdleStatsAccounts,
+  type MemcgBuckets,
+  type RoundResult,
+} from './idle-stats.js';
+import { childPath, parentOf } from '../kernel/lineage.js';
 import { inSlices } from './slices.js';
 import type { SeenMemcg, Tracker } from './tracker.js';
 
@@ -97,12 +104,22 @@ export class Kidled {
 
   /** Resets the statistics of the memcg, also when the buckets are what they were. None: accounting is off for it. */
   setBuckets(memcg: Memcg, buckets: Buckets): void {
+    // A memcg has the buckets that its parent had when it was made: those that no look has seen yet were made before this write.
+    if (!areSameBuckets(buckets, this.#accounts.bucketsOf(memcg)))
+      this.#accounts.admit(descendantsOf(memcg, this.kernel.memcgs));
     this.#accounts.setBuckets(memcg, [...buckets]);
     this.#changed();
   }
 
-  customBuckets(): { readonly memcg: Memcg; readonly buckets: Buckets }[] {
+  customBuckets(): MemcgBuckets[] {
     return this.#accounts.customBuckets();
+  }
+
+  /** Takes over what {@link customBuckets} said in an earlier daemon: the others inherit from these. */
+  restoreBuckets(custom: readonly MemcgBuckets[]): void {
+    const parentsFirst = custom.toSorted((one, other) => (one.memcg.path < other.memcg.path ? -1 : 1));
+    for (const { memcg, buckets } of parentsFirst) this.#accounts.setBuckets(memcg, buckets);
+    this.#changed();
   }
 
   /**
@@ -190,6 +207,21 @@ export class Kidled {
     this.#forgetShown();
     for (const tell of this.#listeners) tell();
   }
+}
+
+/** The live memcgs below one, parents before children. */
+function descendantsOf({ path }: Memcg, memcgs: Kernel['memcgs']): Memcg[] {
+  const below: Memcg[] = [];
+  const paths = [path];
+  // Children are added to `paths` behind their parent while it is walked.
+  for (const parent of paths)
+    for (const name of memcgs.childNames(parent)) {
+      const child = memcgs.at(childPath(parent, name));
+      if (!child) continue;
+      below.push(child);
+      paths.push(child.path);
+    }
+  return below;
 }
 
 /** Memcgs that have pages, and their ancestors. */

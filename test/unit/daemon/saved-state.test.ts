@@ -186,6 +186,38 @@ void t.test('what the files of kidled hold survives too: buckets, use_hierarchy,
   t.same(after.said, []);
 });
 
+void t.test('each memcg has its own buckets after a restart, whatever those of its parent are', async (t) => {
+  const paths = ['/p/default', '/p/same', '/p/own/deep/er', '/unseen/before'];
+  const all = ['/', '/p', ...paths, '/p/own', '/p/own/deep', '/unseen'];
+  const folder = t.testdir();
+  const before = await daemon(folder, { paths });
+  const set = (path: string, ...buckets: number[]): void =>
+    before.it.engine.kidled.setBuckets(before.it.at(path), buckets);
+  const shown = (it: World): string[] =>
+    all.map((path) => `${path}: ${it.engine.kidled.bucketsOf(it.at(path)).join()}`);
+  // What was set last is saved last: it must not come too late for those that inherit it.
+  set('/p/own/deep/er', 3);
+  set('/p', 5, 10);
+  set('/p/same', 5, 10);
+  set('/p/own', 7);
+  set('/p/own/deep', 7);
+  set('/', 9);
+  before.state.stop();
+  const after = await daemon(folder, { paths });
+  after.state.load();
+  t.same(shown(after.it), shown(before.it));
+  t.match(shown(after.it), ['/: 9', '/p: 5,10', '/p/default: 1,2,5']);
+});
+
+void t.test('resets with the buckets that a memcg has do not fill the file', async (t) => {
+  const folder = t.testdir();
+  const { it, state } = await daemon(folder, { paths: ['/p/a', '/p/b'] });
+  for (const path of ['/', '/p', '/p/a'])
+    it.engine.kidled.setBuckets(it.at(path), it.engine.kidled.bucketsOf(it.at(path)));
+  t.match(JSON.parse(state.text()), { memcgs: [] });
+  t.same(it.engine.kidled.customBuckets(), []);
+});
+
 void t.test('a file of before there was kidled is taken as it is; buckets that are none are not', async (t) => {
   const folder = t.testdir();
   const file = join(folder, 'state.json');
