@@ -43,7 +43,7 @@ export class Daemon {
   /** What the autopilot goes by from the start. */
   autopilot: WholeAutopilotStart = overlaid();
   #engine: Engine | undefined;
-
+  #state: SavedState | undefined;
   #handingOver = false;
 
   constructor(
@@ -64,8 +64,9 @@ export class Daemon {
   }
 
   /** Applies a changed configuration, all or nothing. Throws NO_PRESSURE, BAD_VALUE; then nothing was changed. */
-  reconfigure({ scanPeriod, autopilot }: LaunchChange): void {
+  reconfigure(change: LaunchChange): void {
     if (!this.#engine) return;
+    const { scanPeriod, autopilot } = change;
     const { autopilot: memcg, compactor } = this.#engine;
     const before = memcg.settings;
     const { overrides } = memcg;
@@ -77,6 +78,7 @@ export class Daemon {
       throw failure;
     }
     if (scanPeriod !== undefined) this.#engine.setScanPeriod(scanPeriod);
+    this.#state?.relaunched(change);
   }
 
   /** Ends `run` as `stop` does, but leaves the mount to the next daemon where it can be left. */
@@ -157,6 +159,7 @@ export class Daemon {
       );
     const boot = bootId();
     const state = new SavedState(stateDir?.file('state.json'), engine, boot, this.log, () => checkpoint?.save());
+    this.#state = state;
     state.launched = this.autopilot;
     state.load(checkpoint?.inheritedState);
     checkpoint?.keep(() => state.text());

@@ -8,7 +8,9 @@ import type { MemcgBuckets } from '../engine/idle-stats.js';
 import { ledgerRows } from '../engine/ledger.js';
 import type { Log } from '../log.js';
 import { overlaid } from './autopilot-start.js';
+import type { LaunchChange } from './launch.js';
 import { restoreAutopilot, savedAutopilot, savedAutopilotSchema } from './saved-autopilot.js';
+import { restoreScanPeriod, savedScanPeriod, savedScanPeriodSchema } from './saved-scan-period.js';
 
 const count = z.int().min(0);
 const unsigned32 = count.max(0xffff_ffff);
@@ -31,6 +33,7 @@ const stateSchema = z.strictObject({
     nonrotAgePeriods: count.max(255),
   }),
   kidled: z.strictObject({ useHierarchy: z.literal([0, 1]), scanTarget: count.min(1).max(3) }).optional(),
+  scanPeriod: savedScanPeriodSchema.optional(),
   autopilot: savedAutopilotSchema.optional(),
   memcgs: z.array(
     z.strictObject({
@@ -68,6 +71,8 @@ export class SavedState {
   #timer: NodeJS.Timeout | undefined;
   /** What the autopilot was launched with. To be set before `load`. */
   launched = overlaid();
+  /** The scan period that the daemon was launched with. */
+  #launchedPeriodMs: number;
 
   constructor(
     /** Undefined: it is kept by `onChanged` alone. */
@@ -77,14 +82,24 @@ export class SavedState {
     private readonly log: Log,
     /** Called about once a second while something changes. */
     private readonly onChanged?: () => void,
-  ) {}
+  ) {
+    this.#launchedPeriodMs = engine.settings.scanPeriodMs;
+  }
 
   /**
    * Takes over what the file says of memcgs that still live, or what a daemon left that was killed (`newer`: it may be younger than the file). A file
    * that cannot be trusted is set aside, with a warning; it is never fatal.
    */
   load(newer?: string): void {
-    restoreAutopilot(this.engine, this.launched, this.#takeOver(newer)?.autopilot, this.log);
+    const state = this.#takeOver(newer);
+    restoreScanPeriod(this.engine, this.#launchedPeriodMs, state?.scanPeriod, this.log);
+    restoreAutopilot(this.engine, this.launched, state?.autopilot, this.log);
+  }
+
+  /** The launch says something else from now on, as the next daemon's will. */
+  relaunched({ scanPeriod, autopilot }: LaunchChange): void {
+    if (scanPeriod !== undefined) this.#launchedPeriodMs = scanPeriod * 1000;
+    this.launched = overlaid(this.launched, autopilot);
   }
 
   #takeOver(newer: string | undefined): ParsedState | undefined {
@@ -168,6 +183,7 @@ export class SavedState {
       global,
       kidled: { useHierarchy, scanTarget },
       memcgs: [...memcgs.values()],
+      scanPeriod: savedScanPeriod(this.engine, this.#launchedPeriodMs),
       autopilot,
     };
   }

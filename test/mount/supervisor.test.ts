@@ -18,6 +18,7 @@ void t.test('coldpgs itself', { skip }, async (t) => {
   await daemon.logged('"mounted"');
   const batch = 'sys/kernel/mm/coldpgs/batch';
   const flags = 'sys/fs/cgroup/web/memory.coldpgs.flags';
+  const period = 'sys/kernel/mm/kidled/scan_period_in_seconds';
 
   /** Kills the daemon and resolves when the next one serves. */
   async function killDaemon(): Promise<void> {
@@ -49,9 +50,9 @@ void t.test('coldpgs itself', { skip }, async (t) => {
   });
 
   await t.test('what was written is there after a kill, to the last write', async (t) => {
-    await daemon.says(`echo 77 > ${batch}; echo 0x5 > ${flags}`);
+    await daemon.says(`echo 77 > ${batch}; echo 0x5 > ${flags}; echo 7 > ${period}`);
     await killDaemon();
-    t.equal(await daemon.says(`cat ${batch} ${flags}`), '77\n0x5\n');
+    t.equal(await daemon.says(`cat ${batch} ${flags} ${period}`), '77\n0x5\n7\n');
     await daemon.logged('was ended by SIGKILL; this one goes on with its mount');
   });
 
@@ -66,7 +67,7 @@ void t.test('coldpgs itself', { skip }, async (t) => {
     const serving = await command('cat', [`${state}/serving`]);
     t.equal(parseInt(serving.stdout, 10), now, 'it answers when the command ends');
     t.same(await mountsBelow(daemon.mountPoint), mounted);
-    t.equal(await daemon.says(`cat ${batch} ${flags}`), '77\n0x5\n');
+    t.equal(await daemon.says(`cat ${batch} ${flags} ${period}`), '77\n0x5\n7\n');
   });
 
   await t.test('after 5 crashes within a minute it shows the last state and takes no writes', async (t) => {

@@ -224,8 +224,8 @@ void t.test('a file of before there was kidled is taken as it is; buckets that a
   const before = await daemon(folder);
   before.it.engine.kidled.setBuckets(before.it.at('/test'), [5, 10]);
   before.state.stop();
-  const { kidled, memcgs, ...others } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
-  t.ok(kidled);
+  const { kidled, scanPeriod, memcgs, ...others } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+  t.ok(kidled && scanPeriod);
   writeFileSync(file, JSON.stringify({ ...others, memcgs: [] }));
   const old = await daemon(folder);
   old.state.load();

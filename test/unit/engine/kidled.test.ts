@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { IdleStatsAccounts } from '../../../src/engine/idle-stats.js';
 import { defaultBuckets, type Histogram, idleRows } from '../../../src/engine/histogram.js';
+import { silentLog } from '../../../src/log.js';
 import type { IdleStats } from '../../../src/engine/idle-stats.js';
 import { pageBytes, pages, type World, world } from './world.js';
 
@@ -57,6 +58,22 @@ void t.test(
     }
   },
 );
+
+void t.test('a written period is told of in the log, also one that changes nothing', async (t) => {
+  const said: object[] = [];
+  const info = (details: object, sentence: string): void => void said.push({ sentence, ...details });
+  const it = await world({ log: { ...silentLog, info } });
+  for (const seconds of [30, 30, 0]) it.engine.setScanPeriod(seconds);
+  const sentence = 'the scan period was written';
+  t.same(
+    said.filter((one) => 'sentence' in one && one.sentence === sentence),
+    [
+      { sentence, seconds: 30, before: 10 },
+      { sentence, seconds: 30, before: 30 },
+      { sentence, seconds: 0, before: 30 },
+    ],
+  );
+});
 
 void t.test('statistics are made anew after every change, and only then', async (t) => {
   const changes: Record<string, (it: World) => unknown> = {

@@ -5,7 +5,7 @@ import { gib } from '../../../src/kernel/simulated/bytes.js';
 import { SimulatedClock } from '../../../src/kernel/simulated/clock.js';
 import { simulatedMachine, type SimulatedMachine } from '../../../src/kernel/simulated/machine.js';
 import type { MachineOptions } from '../../../src/kernel/simulated/machine-options.js';
-import { silentLog } from '../../../src/log.js';
+import { type Log, silentLog } from '../../../src/log.js';
 
 /** Length of a scan period here, in milliseconds. */
 export const periodMs = 10_000;
@@ -18,10 +18,13 @@ export const pages = (mebibytes: number): number => mebibytes * 256;
 /** A signal that nobody aborts. */
 export const never = (): AbortSignal => new AbortController().signal;
 
-export type WorldOptions = Partial<MachineOptions> & { readonly settings?: Partial<EngineSettings> };
+export type WorldOptions = Partial<MachineOptions> & {
+  readonly settings?: Partial<EngineSettings>;
+  readonly log?: Log;
+};
 
 /** A simulated machine with 4 GiB of swap, an engine on it whose aging clock runs, and a clock that only the test moves. */
-export async function world({ settings = {}, ...options }: WorldOptions = {}): Promise<World> {
+export async function world({ settings = {}, log = silentLog, ...options }: WorldOptions = {}): Promise<World> {
   const clock = new SimulatedClock();
   const machine = simulatedMachine({ clock, swapBytes: gib(4), ...options });
   const loans: (readonly Loan[])[] = [];
@@ -31,7 +34,7 @@ export async function world({ settings = {}, ...options }: WorldOptions = {}): P
     await machine.kernel.capabilities(),
     { ...defaultEngineSettings, scanPeriodMs: periodMs, ...settings },
     { write: (entry) => void loans.push(entry) },
-    silentLog,
+    log,
   );
   void engine.run(never());
   await clock.advance(0);
