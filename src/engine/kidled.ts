@@ -1,6 +1,6 @@
 import type { Clock } from '../kernel/clock.js';
 import type { Kernel, Memcg } from '../kernel/kernel.js';
-import { hasPages, type LruGenMemcg } from '../kernel/lru-gen.js';
+import type { LruGenMemcg } from '../kernel/lru-gen.js';
 import type { Log } from '../log.js';
 import { footprintOf, Footprints } from './footprints.js';
 import { type Buckets, bytesByType, cappedHistogram, histogramOf, scannedRows } from './histogram.js';
@@ -162,8 +162,7 @@ export class Kidled {
     const period = { periodMs: this.surroundings.periodMs(), pageBytes: this.kernel.pageBytes };
     await this.tracker.observe(seen, atMs, signal);
     if (this.surroundings.periodMs() === 0) return this.tracker.forget();
-    const inUse = withPagesBelow(seen);
-    await this.#footprints.refresh(inUse, this.surroundings.statBudgetMs(), signal);
+    const inUse = await this.#footprints.refresh(seen, this.surroundings.statBudgetMs(), signal);
     if (signal.aborted) return;
     const childrenOf = childrenByPath(inUse);
     const results: RoundResult[] = [];
@@ -222,16 +221,6 @@ function descendantsOf({ path }: Memcg, memcgs: Kernel['memcgs']): Memcg[] {
       paths.push(child.path);
     }
   return below;
-}
-
-/** Memcgs that have pages, and their ancestors. */
-function withPagesBelow(seen: readonly SeenMemcg[]): SeenMemcg[] {
-  const paths = new Set<string>();
-  for (const one of seen) {
-    if (!hasPages(one.listed)) continue;
-    for (let { path } = one.memcg; !paths.has(path); path = parentOf(path)) paths.add(path);
-  }
-  return seen.filter(({ memcg }) => paths.has(memcg.path));
 }
 
 /** What the kernel counts as active: the two youngest generations. */
