@@ -104,6 +104,29 @@ void t.test('what comes to a memcg that was empty is found in its turn, with its
   );
 });
 
+void t.test("what was found below one that was empty a look before is not its ancestors' own", async (t) => {
+  // In some of these the turn of the parent ends one look, and that of its child begins the next.
+  for (let others = 58; others < 66; others++) {
+    const { it } = await counting();
+    for (let index = 0; index < others; index++) it.machine.memcg(`/${index}`);
+    it.machine.memcg('/parent/child');
+    const look = async (): Promise<void> => {
+      it.machine.anon('/', { mib: 1 });
+      await looks(it, 1);
+    };
+    await look();
+    await look();
+    it.machine.slab('/parent/child', { mib: 2 });
+    for (let round = 0; round < 5 && slabMib(it, '/parent/child') === 0; round++) await look();
+    await look();
+    t.same(
+      ['/', '/parent', '/parent/child'].map((path) => slabMib(it, path)),
+      [0, 0, 2],
+      `${others}`,
+    );
+  }
+});
+
 void t.test('a thousand empty memcgs cost a few readings a round', async (t) => {
   const { it, period } = await counting();
   it.machine.anon('/', { mib: 8 });
