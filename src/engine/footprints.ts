@@ -94,8 +94,13 @@ export class Footprints {
     return footprint;
   }
 
-  forget(inodes: readonly bigint[]): void {
-    for (const inode of inodes) this.#readings.delete(inode);
+  /** Whether something is known of a memcg. */
+  knows({ inode }: Memcg): boolean {
+    return this.#readings.has(inode);
+  }
+
+  forget(memcgs: readonly Memcg[]): void {
+    for (const { inode } of memcgs) this.#readings.delete(inode);
   }
 
   async #read({ memcg, listed }: SeenMemcg): Promise<void> {

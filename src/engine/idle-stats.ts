@@ -111,13 +111,18 @@ export class IdleStatsAccounts {
     return { buckets, pageScans, slabScans, histogram };
   }
 
-  /** Forgets memcgs that are gone: all but those that were just seen, which have accounts, and others that live. Answers the inodes that were not seen. */
-  keepOnly(seen: readonly Memcg[], isLive: (memcg: Memcg) => boolean): readonly bigint[] {
-    if (this.#accounts.size === seen.length) return [];
+  /** Forgets memcgs that are gone: all but those that were just seen, which have accounts, and others that live. Answers those that were not seen. */
+  keepOnly(
+    seen: readonly Memcg[],
+    isLive: (memcg: Memcg) => boolean,
+  ): { readonly gone: Memcg[]; readonly live: Memcg[] } {
+    const unseen: { gone: Memcg[]; live: Memcg[] } = { gone: [], live: [] };
+    if (this.#accounts.size === seen.length) return unseen;
     const inodes = new Set(seen.map(({ inode }) => inode));
-    const unseen = [...this.#accounts.values()].filter(({ memcg }) => !inodes.has(memcg.inode));
-    for (const { memcg } of unseen) if (!isLive(memcg)) this.#accounts.delete(memcg.inode);
-    return unseen.map(({ memcg }) => memcg.inode);
+    for (const { memcg } of this.#accounts.values())
+      if (!inodes.has(memcg.inode)) unseen[isLive(memcg) ? 'live' : 'gone'].push(memcg);
+    for (const { inode } of unseen.gone) this.#accounts.delete(inode);
+    return unseen;
   }
 
   /** Buckets that a memcg would not have by inheriting what its parent has now, for the saved state. */

@@ -158,13 +158,17 @@ export class Kidled {
 
   /** One look, the end of a round. */
   async look(seen: readonly SeenMemcg[], atMs: number, signal: AbortSignal): Promise<void> {
-    const accounts = this.#admit(seen);
+    const { accounts, missing } = this.#admit(seen);
     const period = { periodMs: this.surroundings.periodMs(), pageBytes: this.kernel.pageBytes };
     await this.tracker.observe(seen, atMs, signal);
     if (this.surroundings.periodMs() === 0) return this.tracker.forget();
     const inUse = await this.#footprints.refresh(seen, this.surroundings.statBudgetMs(), signal);
     if (signal.aborted) return;
-    const childrenOf = childrenByPath(inUse);
+    // A listing may lack memcgs that live: what they had is their parent's own as little as before.
+    const childrenOf = childrenByPath([
+      ...inUse.map(({ memcg }) => memcg),
+      ...missing.filter((memcg) => this.#footprints.knows(memcg)),
+    ]);
     const results: RoundResult[] = [];
     await inSlices(seen, ({ memcg, listed }) => {
       const account = accounts[results.length];
@@ -182,13 +186,14 @@ export class Kidled {
     this.#changed();
   }
 
-  /** The accounts of what is seen; those of memcgs that are gone are forgotten. */
-  #admit(seen: readonly SeenMemcg[]): readonly Account[] {
+  /** The accounts of what is seen, and memcgs that live and are not; those that are gone are forgotten. */
+  #admit(seen: readonly SeenMemcg[]): { readonly accounts: readonly Account[]; readonly missing: readonly Memcg[] } {
     const memcgs = seen.map(({ memcg }) => memcg);
     const accounts = this.#accounts.admit(memcgs);
     const isLive = ({ path, inode }: Memcg): boolean => this.kernel.memcgs.at(path)?.inode === inode;
-    this.#footprints.forget(this.#accounts.keepOnly(memcgs, isLive));
-    return accounts;
+    const { gone, live: missing } = this.#accounts.keepOnly(memcgs, isLive);
+    this.#footprints.forget(gone);
+    return { accounts, missing };
   }
 
   #targets(): { readonly pages: boolean; readonly slab: boolean } {
@@ -231,9 +236,9 @@ function activeAnonPages({ nodes }: LruGenMemcg): number {
   return pages;
 }
 
-function childrenByPath(seen: readonly SeenMemcg[]): Map<string, Memcg[]> {
+function childrenByPath(memcgs: readonly Memcg[]): Map<string, Memcg[]> {
   const children = new Map<string, Memcg[]>();
-  for (const { memcg } of seen) {
+  for (const memcg of memcgs) {
     if (memcg.path === '/') continue;
     const parent = parentOf(memcg.path);
     const known = children.get(parent);

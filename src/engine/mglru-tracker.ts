@@ -27,7 +27,7 @@ interface MemcgHistory {
 /** For how many scan periods a probe's lesson holds without another. */
 const lessonPeriods = 8;
 
-/** For how many scan periods a memcg whose listing lacks its end is shown as it was. */
+/** For how many scan periods a memcg that a listing lacks, wholly or its end, is shown as it was. */
 const cutOffPeriods = 3;
 
 /** The generations of now that are young: what is in them was in use when the latest aging looked, or has come since. */
@@ -83,11 +83,15 @@ export class MglruTracker implements Tracker {
     const lookMs = Math.max(atMs, this.#lastLookMs);
     const histories = new Map<bigint, MemcgHistory>();
     await inSlices(seen, (one) => {
-      if (hasPages(one.listed)) histories.set(one.memcg.inode, this.#look(one, lookMs));
+      if (hasPages(one.listed) || this.#isCutShort(one, lookMs))
+        histories.set(one.memcg.inode, this.#look(one, lookMs));
     });
+    const seenByInode = new SeenByInode(seen, this.#seenByInode);
+    for (const [inode, history] of this.#histories)
+      if (!seenByInode.listed(Number(inode)) && this.#isRecent(history, lookMs)) histories.set(inode, history);
     this.#histories = histories;
     this.#seen = seen;
-    this.#seenByInode = new SeenByInode(seen, this.#seenByInode);
+    this.#seenByInode = seenByInode;
     this.#lastLookMs = lookMs;
   }
 
@@ -155,23 +159,43 @@ export class MglruTracker implements Tracker {
         const anon = continueHistory(known.anon, generations, 'anon', atMs, quietUntilMs);
         const file = continueHistory(known.file, generations, 'file', atMs, quietUntilMs);
         nodes.push({ node, anon, file });
-      } else if (known && this.#isCutOff(known, generations, atMs)) nodes.push(known);
+      } else if (known && this.#isCutOff(known, generations.at(-1), atMs)) nodes.push(known);
       else if (generations.length >= 2) {
         const anon = beginHistory(generations, 'anon', atMs, sinceMs);
         const file = beginHistory(generations, 'file', atMs, sinceMs);
         nodes.push({ node, anon, file });
       }
     }
+    for (const known of before?.nodes ?? [])
+      if (!listed.nodes.some(({ node }) => node === known.node) && this.#isCutOff(known, undefined, atMs))
+        nodes.push(known);
     const history: MemcgHistory = { memcg, nodes, lesson: before?.lesson };
     this.#correct(history, before, atMs);
     return history;
   }
 
+  /** Whether all pages of a memcg that had some are in the part of a listing that is not there. */
+  #isCutShort({ memcg, listed }: SeenMemcg, atMs: number): boolean {
+    const nodes = this.#histories.get(memcg.inode)?.nodes ?? [];
+    return nodes.some((known) => {
+      const now = listed.nodes.find(({ node }) => node === known.node);
+      return this.#isCutOff(known, now?.generations.at(-1), atMs);
+    });
+  }
+
   /** Whether a listing lacks its end rather than being of another life of the memcg. Believed for a while only. */
-  #isCutOff({ anon }: NodeHistory, generations: readonly Generation[], atMs: number): boolean {
-    const youngest = generations.at(-1);
-    const shorter = youngest === undefined || Number(youngest.seq) < anon.maxSeq;
-    return shorter && atMs - anon.atMs <= cutOffPeriods * this.periodMs();
+  #isCutOff(known: NodeHistory, youngest: Generation | undefined, atMs: number): boolean {
+    const shorter = youngest === undefined || Number(youngest.seq) < known.anon.maxSeq;
+    return shorter && this.#isRecentNode(known, atMs);
+  }
+
+  /** Whether it was seen a short while ago: a listing may lack memcgs that are there, and the next one have them again. */
+  #isRecent({ nodes }: MemcgHistory, atMs: number): boolean {
+    return nodes.some((known) => this.#isRecentNode(known, atMs));
+  }
+
+  #isRecentNode({ anon }: NodeHistory, atMs: number): boolean {
+    return atMs - anon.atMs <= cutOffPeriods * this.periodMs();
   }
 
   /** Mapped page cache that is in use and that agings left where it was. */
