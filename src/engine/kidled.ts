@@ -160,7 +160,7 @@ export class Kidled {
   async look(seen: readonly SeenMemcg[], atMs: number, signal: AbortSignal): Promise<void> {
     const { accounts, missing } = this.#admit(seen);
     const period = { periodMs: this.surroundings.periodMs(), pageBytes: this.kernel.pageBytes };
-    await this.tracker.observe(seen, atMs, signal);
+    await this.tracker.observe(seen, atMs, signal, missing);
     if (this.surroundings.periodMs() === 0) return this.tracker.forget();
     const inUse = await this.#footprints.refresh(seen, this.surroundings.statBudgetMs(), signal);
     if (signal.aborted) return;

@@ -79,19 +79,25 @@ export class MglruTracker implements Tracker {
     );
   }
 
-  async observe(seen: readonly SeenMemcg[], atMs: number): Promise<void> {
+  async observe(
+    seen: readonly SeenMemcg[],
+    atMs: number,
+    _signal?: AbortSignal,
+    missing: readonly Memcg[] = [],
+  ): Promise<void> {
     const lookMs = Math.max(atMs, this.#lastLookMs);
     const histories = new Map<bigint, MemcgHistory>();
     await inSlices(seen, (one) => {
       if (hasPages(one.listed) || this.#isCutShort(one, lookMs))
         histories.set(one.memcg.inode, this.#look(one, lookMs));
     });
-    const seenByInode = new SeenByInode(seen, this.#seenByInode);
-    for (const [inode, history] of this.#histories)
-      if (!seenByInode.listed(Number(inode)) && this.#isRecent(history, lookMs)) histories.set(inode, history);
+    for (const { inode } of missing) {
+      const history = this.#histories.get(inode);
+      if (history?.nodes.some((known) => this.#isRecent(known, lookMs))) histories.set(inode, history);
+    }
     this.#histories = histories;
     this.#seen = seen;
-    this.#seenByInode = seenByInode;
+    this.#seenByInode = new SeenByInode(seen, this.#seenByInode);
     this.#lastLookMs = lookMs;
   }
 
@@ -186,15 +192,11 @@ export class MglruTracker implements Tracker {
   /** Whether a listing lacks its end rather than being of another life of the memcg. Believed for a while only. */
   #isCutOff(known: NodeHistory, youngest: Generation | undefined, atMs: number): boolean {
     const shorter = youngest === undefined || Number(youngest.seq) < known.anon.maxSeq;
-    return shorter && this.#isRecentNode(known, atMs);
+    return shorter && this.#isRecent(known, atMs);
   }
 
   /** Whether it was seen a short while ago: a listing may lack memcgs that are there, and the next one have them again. */
-  #isRecent({ nodes }: MemcgHistory, atMs: number): boolean {
-    return nodes.some((known) => this.#isRecentNode(known, atMs));
-  }
-
-  #isRecentNode({ anon }: NodeHistory, atMs: number): boolean {
+  #isRecent({ anon }: NodeHistory, atMs: number): boolean {
     return atMs - anon.atMs <= cutOffPeriods * this.periodMs();
   }
 

@@ -43,11 +43,11 @@ export interface Tracker {
   /** For what agings clear: the first part of a look, right before the agings of its round. Ends early, without an error, when `signal` is aborted. */
   beforeAgings?(atMs: number, signal: AbortSignal): Promise<void>;
   /**
-   * One look. `seen` has every live memcg, parents before children; it replaces what was seen before, so memcgs that are not in it
+   * One look. `seen` has every live memcg that is listed, parents before children; it replaces what was seen before, so memcgs that are not in it
    * are gone and may be forgotten. `atMs` is the engine's clock when the listing was made; it never goes backwards. Ends early,
-   * without an error, when `signal` is aborted.
+   * without an error, when `signal` is aborted. `missing`: memcgs that were seen before and live, so that it is the listing that lacks them.
    */
-  observe(seen: readonly SeenMemcg[], atMs: number, signal: AbortSignal): Promise<void>;
+  observe(seen: readonly SeenMemcg[], atMs: number, signal: AbortSignal, missing?: readonly Memcg[]): Promise<void>;
   /** What the last look knows of a memcg: [] where it has not been seen. Idle times are those at the last look. Costs no kernel work. */
   cohorts(memcg: Memcg): readonly IdleCohort[];
   /** What an eviction showed: that share (0 to 1) of the pages of a type that looked cold is in use. For trackers that cannot see all use themselves. */

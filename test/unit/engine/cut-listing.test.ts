@@ -20,13 +20,13 @@ function textOf(listed: readonly LruGenMemcg[]): string {
 
 /** Memcgs that have memory idle for 28 periods, and as much that has been for 8; each reading of the generations goes through `cut`. */
 async function aged(cut: (text: string) => string): Promise<World> {
-  const it = await world();
+  const it = await world({ nodes: 2 });
   it.engine.kidled.scanTarget = 3;
   const { lruGen } = it.machine.kernel;
   const read = lruGen.read.bind(lruGen);
   lruGen.read = async () => parseLruGen(cut(textOf(await read())));
   for (const periods of [20, 8]) {
-    for (const path of memcgs) it.machine.anon(path, { mib: 2 });
+    for (const path of memcgs) for (const node of [0, 1]) it.machine.anon(path, { mib: 1, node });
     it.machine.slab('/a/b', { mib: 2 });
     await it.periods(periods);
   }
@@ -55,7 +55,7 @@ void t.test('a listing that is cut off somewhere takes no ages from what is behi
     length = text.length;
     return text;
   });
-  for (let at = 0; at <= length; at += 47) {
+  for (let at = 0; at <= length; at += 67) {
     let keptBytes = Infinity;
     const it = await aged((text) => text.slice(0, keptBytes));
     keptBytes = at;
