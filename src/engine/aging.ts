@@ -8,6 +8,7 @@ import type { AgingBudget } from './aging-budget.js';
 import type { Census } from './census.js';
 import { type AgingIntervals, earlyAgings } from './coldness.js';
 import { type CpuReading, Resting } from './resting.js';
+import { Retried } from './retried.js';
 import { inSlices } from './slices.js';
 
 /** What the aging clock must know of the engine around it. */
@@ -63,6 +64,10 @@ export class Aging {
   #aged = new Map<string, readonly Aged[]>();
   #nextLookMs = -Infinity;
   readonly #resting: Resting;
+  /** The three parts of a round: each goes on while another fails. */
+  readonly #seeingUse: Retried;
+  readonly #agings: Retried;
+  readonly #looks: Retried;
 
   constructor(
     private readonly kernel: Kernel,
@@ -73,19 +78,17 @@ export class Aging {
     private readonly surroundings: AgingSurroundings,
   ) {
     this.#resting = new Resting((path) => kernel.memcgs.cpuUsageUs(path));
+    this.#seeingUse = new Retried('looking for use before agings', log);
+    this.#agings = new Retried('aging memcgs', log);
+    this.#looks = new Retried('looking at memcgs', log);
   }
 
   /** Ages memcgs as they become due, until `signal` is aborted. */
   async run(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => this.wake(), { once: true });
     while (!signal.aborted) {
-      let napMs = busyRetryMs;
       this.#alarm = new AbortController();
-      try {
-        napMs = await this.tick(signal);
-      } catch (failure) {
-        this.log.error({ failure: sentenceOf(failure) }, 'an aging round failed; the next one is tried as usual');
-      }
+      const napMs = await this.tick(signal);
       if (!signal.aborted) await this.clock.sleep(napMs, this.#alarm.signal);
     }
   }
@@ -97,9 +100,8 @@ export class Aging {
 
   /** The scan period has changed: the next look is one new period from now, or at once after it was off. */
   periodChanged(beforeMs: number): void {
-    const periodMs = this.surroundings.periodMs();
-    this.#nextLookMs = beforeMs === 0 ? -Infinity : this.clock.nowMs() + periodMs * this.budget.stretch;
-    if (periodMs === 0) this.#aged.clear();
+    this.#nextLookMs = beforeMs === 0 ? -Infinity : this.clock.nowMs() + this.#lookIntervalMs();
+    if (this.surroundings.periodMs() === 0) this.#aged.clear();
     this.budget.restart();
     this.wake();
   }
@@ -117,26 +119,22 @@ export class Aging {
 
   /** Ages what is due now, and looks when it is time. Answers the milliseconds until something is due again. */
   async tick(signal: AbortSignal): Promise<number> {
-    const periodMs = this.surroundings.periodMs();
-    if (periodMs === 0) return offNapMs;
-    const lookIntervalMs = periodMs * this.budget.stretch;
-    const lookIsDue = this.clock.nowMs() >= this.#nextLookMs - lookIntervalMs * earlyAgings;
-    if (lookIsDue) await this.budget.spend(async () => this.surroundings.beforeAgings?.(this.clock.nowMs(), signal));
-    let napMs = await this.budget.spend(() => this.#ageDue(signal, lookIsDue));
-    if (lookIsDue) {
-      const startMs = this.clock.nowMs();
-      // Set before the look: a period that is written meanwhile sets it anew.
-      this.#nextLookMs = startMs + lookIntervalMs;
-      try {
-        await this.budget.spend(() => this.#look(signal));
-      } catch (failure) {
-        this.#nextLookMs = startMs;
-        throw failure;
-      }
-      this.budget.endRound();
-      napMs = await this.budget.spend(() => this.#ageDue(signal));
-    }
+    if (this.surroundings.periodMs() === 0) return offNapMs;
+    if (this.clock.nowMs() >= this.#nextLookMs - this.#lookIntervalMs() * earlyAgings) await this.#round(signal);
+    const napMs = await this.#ageWhatIsDue(signal);
     return Math.max(shortestNapMs, Math.min(napMs, this.#nextLookMs - this.clock.nowMs()));
+  }
+
+  /** What an aging clears is looked at, then agings, then the look: however they end, the next round comes when it is time. */
+  async #round(signal: AbortSignal): Promise<void> {
+    // Set before all of it: a period that is written at any moment of the round sets it anew.
+    this.#nextLookMs = this.clock.nowMs() + this.#lookIntervalMs();
+    const seeUse = async (): Promise<void> => this.surroundings.beforeAgings?.(this.clock.nowMs(), signal);
+    await this.#seeingUse.attempt(() => this.budget.spend(seeUse), undefined);
+    await this.#ageWhatIsDue(signal, true);
+    if (this.surroundings.periodMs() === 0) return;
+    await this.#looks.attempt(() => this.budget.spend(() => this.#look(signal)), undefined);
+    this.budget.endRound();
   }
 
   async #look(signal: AbortSignal): Promise<void> {
@@ -153,6 +151,8 @@ export class Aging {
       this.census.note(memcg, atMs, longestIntervalMs * 0.45);
       aged.set(memcg.path, agedNodes(memcg, before.get(memcg.path), atMs));
     });
+    // Switched off meanwhile: nothing is to be aged.
+    if (this.surroundings.periodMs() === 0) return;
     this.#aged = aged;
     this.census.keepOnly(listed);
     await this.surroundings.onLook(listed, atMs, signal);
@@ -160,10 +160,14 @@ export class Aging {
       for (const one of nodes) if (one.quiet?.seq !== one.youngestSeq) one.quiet = undefined;
   }
 
-  /** Answers the milliseconds until more is due. */
-  async #ageDue(signal: AbortSignal, withLook = false): Promise<number> {
+  /** Answers the milliseconds until more is due; what failed is due again with the next look. */
+  #ageWhatIsDue(signal: AbortSignal, withLook = false): Promise<number> {
+    return this.#agings.attempt(() => this.budget.spend(() => this.#ageDue(signal, withLook)), Infinity);
+  }
+
+  async #ageDue(signal: AbortSignal, withLook: boolean): Promise<number> {
     const nowMs = this.clock.nowMs();
-    const lookIntervalMs = this.surroundings.periodMs() * this.budget.stretch;
+    const lookIntervalMs = this.#lookIntervalMs();
     const due: Aged[] = [];
     const nearlyDue: Aged[] = [];
     let napMs = Infinity;
@@ -230,6 +234,10 @@ export class Aging {
       return true;
     }
     return false;
+  }
+
+  #lookIntervalMs(): number {
+    return this.surroundings.periodMs() * this.budget.stretch;
   }
 
   #intervals(): AgingIntervals {

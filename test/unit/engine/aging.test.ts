@@ -134,7 +134,7 @@ void t.test('a memcg whose aging is refused is tried again, and the others are a
 void t.test('a listing that fails ends one round, not the aging clock', async (t) => {
   const { it, agings } = await watched();
   running(it, '/');
-  it.machine.failNext('readGenerations', new Error('EIO'), 3);
+  it.machine.failNext('readGenerations', new Error('EIO'));
   await it.periods(3);
   t.ok(of(agings, '/').length >= 2);
 });

@@ -1,0 +1,162 @@
+import t from 'tap';
+import { earlyAgings } from '../../../src/engine/coldness.js';
+import { type Log, silentLog } from '../../../src/log.js';
+import { periodMs, type World, world, type WorldOptions } from './world.js';
+
+interface Watched {
+  readonly it: World;
+  /** Seconds at which memcgs were listed, and at which `/test` was aged. */
+  readonly looks: number[];
+  readonly agings: number[];
+  readonly said: string[];
+}
+
+/** A world whose `/test` uses its memory all the time, from before the first look on. */
+async function watched(options: WorldOptions = {}): Promise<Watched> {
+  const said: string[] = [];
+  const say =
+    (level: string) =>
+    (_details: object, sentence: string): void =>
+      void said.push(`${level}: ${sentence}`);
+  const log: Log = { ...silentLog, info: say('info'), warn: say('warn'), error: say('error') };
+  const it = await world({ log, ...options, settings: { scanPeriodMs: 0, ...options.settings } });
+  const looks: number[] = [];
+  const agings: number[] = [];
+  const seconds = (): number => Math.round(it.clock.nowMs() / 1000);
+  const { lruGen } = it.machine.kernel;
+  const read = lruGen.read.bind(lruGen);
+  lruGen.read = () => {
+    looks.push(seconds());
+    return read();
+  };
+  it.machine.hooks.beforeAging = ({ path }) => {
+    if (path === '/test') agings.push(seconds());
+  };
+  it.machine.anon('/test', { mib: 1, touchedEveryMs: 500 });
+  it.engine.setScanPeriod(periodMs / 1000);
+  await it.clock.advance(0);
+  said.length = 0;
+  return { it, looks, agings, said };
+}
+
+/** Has the period written the first time that something of a round happens after now. */
+const writings = {
+  'what agings clear is looked at': (it: World, write: () => void) => {
+    it.engine.tracker.beforeAgings = async () => write();
+  },
+  'memcgs are aged': (it: World, write: () => void) => {
+    it.machine.hooks.beforeAging = write;
+  },
+  'memcgs are listed': (it: World, write: () => void) => {
+    const { lruGen } = it.machine.kernel;
+    const read = lruGen.read.bind(lruGen);
+    lruGen.read = () => {
+      write();
+      return read();
+    };
+  },
+};
+
+for (const [moment, has] of Object.entries(writings)) {
+  const writtenOnce = async (seconds: readonly number[]): Promise<Watched> => {
+    const all = await watched();
+    let isWritten = false;
+    has(all.it, () => {
+      if (isWritten) return;
+      isWritten = true;
+      for (const one of seconds) all.it.engine.setScanPeriod(one);
+    });
+    all.looks.length = 0;
+    return all;
+  };
+
+  void t.test(`a period that is written while ${moment} rules from then on`, async (t) => {
+    const { it, looks } = await writtenOnce([2]);
+    await it.clock.advance(17_000);
+    t.same(looks, [10, 12, 14, 16]);
+  });
+
+  void t.test(`a longer one as well: ${moment}`, async (t) => {
+    const { it, looks } = await writtenOnce([3600]);
+    await it.clock.advance(3_620_000);
+    t.equal(looks.length, 2);
+    t.ok((looks[1] ?? 0) >= 10 + 3600 * (1 - earlyAgings), `then at ${looks[1]}`);
+  });
+
+  void t.test(`one that is switched off while ${moment} ends looks and agings`, async (t) => {
+    const { it, looks, agings } = await writtenOnce([0]);
+    await it.clock.advance(10_000);
+    const agedBefore = agings.length;
+    await it.clock.advance(3_600_000);
+    t.same(looks, moment === 'memcgs are listed' ? [10] : [], 'no look but one that is under way');
+    t.equal(agings.length, agedBefore);
+    it.engine.setScanPeriod(5);
+    await it.clock.advance(0);
+    t.equal(looks.at(-1), 3610, 'at once when it is on again');
+  });
+
+  void t.test(`one that is off and on again while ${moment} has a look at once`, async (t) => {
+    const { it, looks } = await writtenOnce([0, 2]);
+    await it.clock.advance(12_500);
+    t.same(looks, [10, 10, 12]);
+  });
+}
+
+void t.test('looks that fail come once a period, not oftener', async (t) => {
+  const { it, looks, agings, said } = await watched();
+  looks.length = 0;
+  let tracked = 0;
+  it.engine.tracker.beforeAgings = async () => void tracked++;
+  it.machine.failNext('readGenerations', new Error('EIO'), 5);
+  await it.periods(8);
+  t.same(looks, [10, 20, 30, 40, 50, 60, 70, 80]);
+  t.same(agings, [10, 20, 30, 40, 50, 60, 70, 80], 'by what is known from the last look');
+  t.equal(tracked, 8);
+  t.same(said, [
+    'error: looking at memcgs failed; it is tried again with each look',
+    'info: looking at memcgs works again',
+  ]);
+});
+
+void t.test('rounds whose look fails count in the budget', async (t) => {
+  const { it } = await watched();
+  it.machine.kernel.lruGen.read = () => Promise.reject(new Error('EIO'));
+  await it.periods(10);
+  t.not(it.engine.watching().usedPercent, undefined);
+});
+
+void t.test('a witness that fails keeps nobody from agings or looks', async (t) => {
+  const { it, looks, agings, said } = await watched();
+  looks.length = 0;
+  let isBroken = true;
+  it.engine.tracker.beforeAgings = async () => {
+    if (isBroken) throw new Error('EPERM');
+  };
+  await it.periods(5);
+  isBroken = false;
+  await it.periods(1);
+  t.same(looks, [10, 20, 30, 40, 50, 60]);
+  t.same(agings, [10, 20, 30, 40, 50, 60]);
+  t.same(said, [
+    'error: looking for use before agings failed; it is tried again with each look',
+    'info: looking for use before agings works again',
+  ]);
+});
+
+void t.test('agings that fail altogether are tried again with each look', async (t) => {
+  const { it, looks, said } = await watched();
+  looks.length = 0;
+  const { lruGen } = it.machine.kernel;
+  const age = lruGen.age.bind(lruGen);
+  let tried = 0;
+  lruGen.age = () => {
+    tried++;
+    return Promise.reject(new Error('ENOENT'));
+  };
+  await it.periods(5);
+  t.same(looks, [10, 20, 30, 40, 50]);
+  t.ok(tried <= 10, `tried ${tried} times`);
+  lruGen.age = age;
+  await it.periods(1);
+  t.same(said, ['error: aging memcgs failed; it is tried again with each look', 'info: aging memcgs works again']);
+});
