@@ -43,8 +43,11 @@ export class WatchedTracker implements Tracker {
   }
 
   async beforeAgings(atMs: number, signal: AbortSignal): Promise<void> {
-    await this.#witness?.observe(this.#seen, atMs, signal);
-    await this.tracker.beforeAgings?.(atMs, signal);
+    try {
+      await this.#witness?.observe(this.#seen, atMs, signal);
+    } finally {
+      await this.tracker.beforeAgings?.(atMs, signal);
+    }
   }
 
   async observe(seen: readonly SeenMemcg[], atMs: number, signal: AbortSignal): Promise<void> {

@@ -11,7 +11,7 @@ const memcg = memcgOf('/a', 7n);
 const cohort: IdleCohort = { type: 'file', pages: 5, idleAtLeastMs: 0, idleAtMostMs: 1000 };
 
 /** A tracker and a witness that note what is asked of them, in order. */
-function watched({ obstacle }: { readonly obstacle?: string } = {}) {
+function watched({ obstacle, failure }: { readonly obstacle?: string; readonly failure?: Error } = {}) {
   const asked: string[] = [];
   const note = (what: string) => async () => void asked.push(what);
   const tracker: Tracker = {
@@ -31,7 +31,10 @@ function watched({ obstacle }: { readonly obstacle?: string } = {}) {
       if (obstacle !== undefined) throw new ColdpgsError('TRACKER_UNAVAILABLE', 'EOPNOTSUPP', obstacle);
     },
     stop: note('witness stops'),
-    observe: async (seen: readonly SeenMemcg[]) => void asked.push(`witness looks at ${seen.length}`),
+    observe: async (seen: readonly SeenMemcg[]) => {
+      if (failure) throw failure;
+      asked.push(`witness looks at ${seen.length}`);
+    },
     readPageCache: () => undefined,
     mappedPages: () => undefined,
     watchReads: async (of) => ReadLosses.watch(new ModelFrames().interfaces.pageFrames, Number(of.inode), [], 0),
@@ -80,5 +83,12 @@ void t.test('where the kernel has nothing for a witness, the tracker runs withou
   await it.beforeAgings(0, never());
   t.equal(it.readWitness, undefined);
   t.equal(await it.watchReads(memcg, 1000), undefined);
+  t.same(asked, ['tracker starts', 'tracker looks before agings']);
+});
+
+void t.test('a witness that fails does not keep the tracker from looking', async (t) => {
+  const { it, asked } = watched({ failure: new Error('EPERM') });
+  await it.start();
+  await t.rejects(it.beforeAgings(0, never()), { message: 'EPERM' });
   t.same(asked, ['tracker starts', 'tracker looks before agings']);
 });
