@@ -62,7 +62,8 @@ export class Aging {
   #alarm = new AbortController();
   /** By path, node by node. */
   #aged = new Map<string, readonly Aged[]>();
-  #nextLookMs = -Infinity;
+  /** When the latest round began, or the period was written: the next round is one interval from then. */
+  #roundBeganMs = -Infinity;
   readonly #resting: Resting;
   /** The three parts of a round: each goes on while another fails. */
   readonly #seeingUse: Retried;
@@ -100,7 +101,7 @@ export class Aging {
 
   /** The scan period has changed: the next look is one new period from now, or at once after it was off. */
   periodChanged(beforeMs: number): void {
-    this.#nextLookMs = beforeMs === 0 ? -Infinity : this.clock.nowMs() + this.#lookIntervalMs();
+    this.#roundBeganMs = beforeMs === 0 ? -Infinity : this.clock.nowMs();
     if (this.surroundings.periodMs() === 0) this.#aged.clear();
     this.budget.restart();
     this.wake();
@@ -120,15 +121,15 @@ export class Aging {
   /** Ages what is due now, and looks when it is time. Answers the milliseconds until something is due again. */
   async tick(signal: AbortSignal): Promise<number> {
     if (this.surroundings.periodMs() === 0) return offNapMs;
-    if (this.clock.nowMs() >= this.#nextLookMs - this.#lookIntervalMs() * earlyAgings) await this.#round(signal);
+    if (this.#untilLookMs() <= this.#lookIntervalMs() * earlyAgings) await this.#round(signal);
     const napMs = await this.#ageWhatIsDue(signal);
-    return Math.max(shortestNapMs, Math.min(napMs, this.#nextLookMs - this.clock.nowMs()));
+    return Math.max(shortestNapMs, Math.min(napMs, this.#untilLookMs()));
   }
 
   /** What an aging clears is looked at, then agings, then the look: however they end, the next round comes when it is time. */
   async #round(signal: AbortSignal): Promise<void> {
     // Set before all of it: a period that is written at any moment of the round sets it anew.
-    this.#nextLookMs = this.clock.nowMs() + this.#lookIntervalMs();
+    this.#roundBeganMs = this.clock.nowMs();
     const seeUse = async (): Promise<void> => this.surroundings.beforeAgings?.(this.clock.nowMs(), signal);
     await this.#seeingUse.attempt(() => this.budget.spend(seeUse), undefined);
     await this.#ageWhatIsDue(signal, true);
@@ -234,6 +235,10 @@ export class Aging {
       return true;
     }
     return false;
+  }
+
+  #untilLookMs(): number {
+    return this.#roundBeganMs + this.#lookIntervalMs() - this.clock.nowMs();
   }
 
   #lookIntervalMs(): number {

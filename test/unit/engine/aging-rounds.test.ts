@@ -160,3 +160,39 @@ void t.test('agings that fail altogether are tried again with each look', async 
   await it.periods(1);
   t.same(said, ['error: aging memcgs failed; it is tried again with each look', 'info: aging memcgs works again']);
 });
+
+/** Makes a listing take so long, and all the time that passes processor time. */
+function dearListings({ machine: { kernel }, clock }: World, costMs: () => number, t: { teardown(restore: () => void): void }): void {
+  const { cpuUsage } = process;
+  process.cpuUsage = () => ({ user: clock.nowMs() * 1000, system: 0 });
+  t.teardown(() => (process.cpuUsage = cpuUsage));
+  const read = kernel.lruGen.read.bind(kernel.lruGen);
+  kernel.lruGen.read = async () => {
+    await clock.sleep(costMs());
+    return read();
+  };
+}
+
+void t.test('beyond the budget generations are born further apart, and it is told', async (t) => {
+  const { it, looks, agings, said } = await watched();
+  let costMs = 400;
+  dearListings(it, () => costMs, t);
+  await it.periods(20);
+  for (const times of [looks, agings]) times.length = 0;
+  await it.periods(20);
+  const { stretch, usedPercent = 0 } = it.engine.watching();
+  t.ok(stretch > 1.8 && stretch < 2.2, `4 % instead of 2: ${stretch} times`);
+  t.ok(usedPercent > 1.8 && usedPercent < 2.2, `${usedPercent} %`);
+  for (const times of [looks, agings]) {
+    const gaps = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+    t.ok(gaps.length >= 7 && gaps.every((gap) => Math.abs(gap - 10 * stretch) <= 1.5), `${gaps.join(', ')} s`);
+  }
+  t.same(said, ['warn: watching memcgs took more than scan_cpu_percent (2): intervals are stretched']);
+  costMs = 50;
+  await it.periods(20);
+  agings.length = 0;
+  await it.periods(3);
+  t.equal(it.engine.watching().stretch, 1);
+  t.equal(agings.length, 3);
+  t.same(said.slice(1), ['info: watching memcgs takes less now: intervals are shorter again']);
+});
