@@ -162,8 +162,12 @@ void t.test('agings that fail altogether are tried again with each look', async 
 });
 
 /** Makes a listing take so long, and all the time that passes processor time. */
-function dearListings({ machine: { kernel }, clock }: World, costMs: () => number, t: { teardown(restore: () => void): void }): void {
-  const { cpuUsage } = process;
+function dearListings(
+  { machine: { kernel }, clock }: World,
+  costMs: () => number,
+  t: { teardown(restore: () => void): void },
+): void {
+  const cpuUsage = process.cpuUsage.bind(process);
   process.cpuUsage = () => ({ user: clock.nowMs() * 1000, system: 0 });
   t.teardown(() => (process.cpuUsage = cpuUsage));
   const read = kernel.lruGen.read.bind(kernel.lruGen);
