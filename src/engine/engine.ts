@@ -27,6 +27,7 @@ import { Reclaim } from './reclaim.js';
 import { type ColdPages, planReclaim } from './reclaim-plan.js';
 import { defaultPace } from './reclaim-pace.js';
 import { SlabReclaim } from './slab.js';
+import { steadyClock } from './steady-clock.js';
 import { SwapSplit } from './swap-split.js';
 import { Swapin } from './swapin.js';
 import { ThresholdRuns } from './threshold-runs.js';
@@ -54,6 +55,7 @@ export class Engine {
   readonly compactor: Compactor;
   readonly compactions: CompactionRequests;
   readonly mlocked: MlockedMemory;
+  readonly #clock: Clock;
   readonly #budget: AgingBudget;
   readonly #identities: Identities;
   readonly #census = new Census();
@@ -67,12 +69,14 @@ export class Engine {
 
   constructor(
     private readonly kernel: Kernel,
-    private readonly clock: Clock,
+    machineClock: Clock,
     public capabilities: Capabilities,
     readonly settings: EngineSettings,
     journal: LoanJournal,
     private readonly log: Log,
   ) {
+    const clock = steadyClock(machineClock);
+    this.#clock = clock;
     this.problems = new Problems(log);
     this.borrowed = new BorrowedSettings(kernel.settings, journal);
     this.#turns = new Turns(settings.runsAtOnce, undefined, (busy) => this.onReclaiming(busy));
@@ -261,7 +265,7 @@ export class Engine {
     paths: ReadonlySet<string>,
   ): Promise<ReadonlyMap<string, readonly ColdPages[]>> {
     const listed = await this.kernel.lruGen.read();
-    const atMs = this.clock.nowMs();
+    const atMs = this.#clock.nowMs();
     const cold = listed
       .filter(({ id, path }) => id !== OFFLINE_ID && paths.has(path))
       .map((one) => [one.path, planReclaim(one, ['file', 'anon'], idleMs(one.path), this.#census, atMs).cold] as const);

@@ -1,6 +1,7 @@
 import { Engine, type Memcg } from '../../../src/engine/engine.js';
 import { defaultEngineSettings, type EngineSettings } from '../../../src/engine/engine-settings.js';
 import type { Loan } from '../../../src/engine/borrowed-settings.js';
+import type { Clock } from '../../../src/kernel/clock.js';
 import { gib } from '../../../src/kernel/simulated/bytes.js';
 import { SimulatedClock } from '../../../src/kernel/simulated/clock.js';
 import { simulatedMachine, type SimulatedMachine } from '../../../src/kernel/simulated/machine.js';
@@ -21,16 +22,23 @@ export const never = (): AbortSignal => new AbortController().signal;
 export type WorldOptions = Partial<MachineOptions> & {
   readonly settings?: Partial<EngineSettings>;
   readonly log?: Log;
+  /** The clock that the engine sees, where that is not the machine's. */
+  readonly engineClock?: (machineClock: Clock) => Clock;
 };
 
 /** A simulated machine with 4 GiB of swap, an engine on it whose aging clock runs, and a clock that only the test moves. */
-export async function world({ settings = {}, log = silentLog, ...options }: WorldOptions = {}): Promise<World> {
+export async function world({
+  settings = {},
+  log = silentLog,
+  engineClock,
+  ...options
+}: WorldOptions = {}): Promise<World> {
   const clock = new SimulatedClock();
   const machine = simulatedMachine({ clock, swapBytes: gib(4), ...options });
   const loans: (readonly Loan[])[] = [];
   const engine = new Engine(
     machine.kernel,
-    clock,
+    engineClock?.(clock) ?? clock,
     await machine.kernel.capabilities(),
     { ...defaultEngineSettings, scanPeriodMs: periodMs, ...settings },
     { write: (entry) => void loans.push(entry) },
