@@ -22,6 +22,10 @@ export class AgingBudget {
   stretch = 1;
   /** Share of one processor that watching took when it was last judged, in percent; undefined before. */
   usedPercent: number | undefined;
+  /** How many times longer than asked the latest round lasted, and the shorter of the latest two: a single slow one says nothing. */
+  #lasted = 0;
+  #lasting = 0;
+  #isSlow = false;
   #spentMs = 0;
   #rounds = 0;
   #sinceMs: number;
@@ -37,6 +41,11 @@ export class AgingBudget {
     this.#sinceMs = clock.nowMs();
   }
 
+  /** How many times longer rounds are than asked: as far as they are stretched, or as long as one lasts, which naps between parts of a look can make it. */
+  get roundStretch(): number {
+    return Math.max(this.stretch, this.#lasting);
+  }
+
   /** Does work that counts. */
   async spend<T>(work: () => Promise<T>): Promise<T> {
     const startMs = this.clock.nowMs();
@@ -48,11 +57,12 @@ export class AgingBudget {
     }
   }
 
-  /** Ends a round: once there is enough to judge by, sets `stretch`. */
-  endRound(): void {
+  /** Ends a round that lasted so many times the interval asked: once there is enough to judge by, sets `stretch`. */
+  endRound(lasted = 0): void {
+    this.#noteLasted(lasted);
     if (this.warmUpRoundsLeft > 0) {
       this.warmUpRoundsLeft--;
-      return this.restart();
+      return this.#judgeAnew();
     }
     this.#rounds++;
     const elapsedMs = this.clock.nowMs() - this.#sinceMs;
@@ -60,14 +70,30 @@ export class AgingBudget {
     this.usedPercent = (100 * this.#spentMs) / elapsedMs;
     const asked = this.stretch * (this.usedPercent / this.percent());
     this.#set(Math.min(mostStretch, this.stretch * mostGrowth, Math.max(1, asked)));
-    this.restart();
+    this.#judgeAnew();
   }
 
   /** Measures anew from now on: the scan period has changed. */
   restart(): void {
+    this.#lasted = this.#lasting = 0;
+    this.#judgeAnew();
+  }
+
+  #judgeAnew(): void {
     this.#spentMs = 0;
     this.#rounds = 0;
     this.#sinceMs = this.clock.nowMs();
+  }
+
+  #noteLasted(lasted: number): void {
+    this.#lasting = Math.min(lasted, this.#lasted);
+    this.#lasted = lasted;
+    const isSlow = this.#lasting > this.stretch * (this.#isSlow ? 1 : 1 + worthSaying);
+    if (isSlow === this.#isSlow) return;
+    this.#isSlow = isSlow;
+    const fields = { lasting: rounded(this.#lasting), stretch: rounded(this.stretch) };
+    if (isSlow) this.log.warn(fields, 'a round of looks lasts longer than the time between two: they come later');
+    else this.log.info(fields, 'rounds of looks last no longer than the time between two again');
   }
 
   #set(stretch: number): void {

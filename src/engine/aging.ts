@@ -129,13 +129,14 @@ export class Aging {
   /** What an aging clears is looked at, then agings, then the look: however they end, the next round comes when it is time. */
   async #round(signal: AbortSignal): Promise<void> {
     // Set before all of it: a period that is written at any moment of the round sets it anew.
-    this.#roundBeganMs = this.clock.nowMs();
+    const beganMs = (this.#roundBeganMs = this.clock.nowMs());
+    const askedMs = this.surroundings.periodMs();
     const seeUse = async (): Promise<void> => this.surroundings.beforeAgings?.(this.clock.nowMs(), signal);
     await this.#seeingUse.attempt(() => this.budget.spend(seeUse), undefined);
     await this.#ageWhatIsDue(signal, true);
     if (this.surroundings.periodMs() === 0) return;
     await this.#looks.attempt(() => this.budget.spend(() => this.#look(signal)), undefined);
-    this.budget.endRound();
+    this.budget.endRound((this.clock.nowMs() - beganMs) / askedMs);
   }
 
   async #look(signal: AbortSignal): Promise<void> {

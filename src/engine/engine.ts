@@ -181,11 +181,12 @@ export class Engine {
     readonly tracker: TrackerName;
     /** What sees use of page cache through read(2), which the tracker by itself does not; undefined where nothing does. */
     readonly readWitness: string | undefined;
+    /** How many times longer rounds are than the scan period. */
     readonly stretch: number;
     readonly usedPercent: number | undefined;
   } {
     const { name: tracker, readWitness } = this.tracker;
-    return { tracker, readWitness, stretch: this.#budget.stretch, usedPercent: this.#budget.usedPercent };
+    return { tracker, readWitness, stretch: this.#budget.roundStretch, usedPercent: this.#budget.usedPercent };
   }
 
   /** Runs the aging clock and the autopilot until `signal` is aborted. */

@@ -96,3 +96,17 @@ void t.test('work that fails counts and fails', async (t) => {
     { message: 'EIO' },
   );
 });
+
+void t.test('rounds that last longer than asked are no reason to stretch, but are told', async (t) => {
+  const { it, said } = budget();
+  it.endRound(3);
+  t.equal(it.roundStretch, 1, 'one slow round is none');
+  for (const lasted of [3, 2.5, 3]) it.endRound(lasted);
+  t.equal(it.roundStretch, 2.5);
+  t.equal(it.stretch, 1);
+  for (const lasted of [1.05, 1.05, 3]) it.endRound(lasted);
+  t.match(said, [/lasts longer/]);
+  it.endRound(0.4);
+  t.match(said, [/lasts longer/, /no longer/]);
+  t.equal(it.roundStretch, 1);
+});

@@ -200,3 +200,20 @@ void t.test('beyond the budget generations are born further apart, and it is tol
   t.equal(agings.length, 3);
   t.same(said.slice(1), ['info: watching memcgs takes less now: intervals are shorter again']);
 });
+
+void t.test('rounds that last longer than a period are told as stretched, whatever they cost', async (t) => {
+  const { it, looks, said } = await watched();
+  it.engine.tracker.beforeAgings = () => it.clock.sleep(25_000);
+  await it.periods(20);
+  looks.length = 0;
+  await it.periods(10);
+  t.same(looks.length, 4, 'one right after the other');
+  t.equal(it.engine.watching().stretch, 2.5);
+  const slow = 'warn: a round of looks lasts longer than the time between two: they come later';
+  t.same(said, [slow], 'once');
+  it.engine.setScanPeriod(100);
+  t.equal(it.engine.watching().stretch, 1, 'until it is known how long they last by the new period');
+  await it.periods(40);
+  t.equal(it.engine.watching().stretch, 1);
+  t.same(said.slice(2), ['info: rounds of looks last no longer than the time between two again']);
+});
