@@ -1,4 +1,5 @@
 import { compactRows, memcgRows } from '../engine/autopilot-settings.js';
+import { conflictOf, type MemcgOverride } from '../engine/autopilot-overrides.js';
 import { checkCompactSettings, checkMemcgSettings, valueOfText } from '../engine/autopilot-values.js';
 import { ColdpgsError } from '../errors.js';
 import { parseCgroup } from '../files/mem-agent-cgroups.js';
@@ -38,12 +39,20 @@ export function parseAutopilotOptions(given: Readonly<Record<string, unknown>>):
     return {
       memcg: checkMemcgSettings(valuesOf('memcg'), 'memcg'),
       compact: checkCompactSettings(valuesOf('compact'), 'compact'),
-      ...(cgroups !== undefined && { overrides: ([cgroups].flat() as string[]).map(parseCgroup) }),
+      ...(cgroups !== undefined && { overrides: parseCgroups([cgroups].flat() as string[]) }),
     };
   } catch (failure) {
     if (!(failure instanceof ColdpgsError)) throw failure;
     throw new ColdpgsError('BAD_SETTING', 'EINVAL', failure.message, failure.cause);
   }
+}
+
+/** Throws BAD_VALUE. */
+function parseCgroups(texts: readonly string[]): MemcgOverride[] {
+  const overrides = texts.map(parseCgroup);
+  const conflict = conflictOf(overrides);
+  if (conflict !== undefined) throw new ColdpgsError('BAD_VALUE', 'EINVAL', `--${cgroupsOption.name}: ${conflict}`);
+  return overrides;
 }
 
 function option(half: AutopilotOption['half'], key: string, describe: string): AutopilotOption {

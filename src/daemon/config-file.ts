@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, type YAMLMap } from 'yaml';
-import type { MemcgOverride } from '../engine/autopilot-overrides.js';
+import { conflictOf, type MemcgOverride } from '../engine/autopilot-overrides.js';
 import { checkCompactSettings, checkMemcgSettings } from '../engine/autopilot-values.js';
 import { ColdpgsError, sentenceOf } from '../errors.js';
 import { parseCgroup } from '../files/mem-agent-cgroups.js';
@@ -107,16 +107,23 @@ class ConfigReader {
       this.#say(offsetOf(section), 'cgroups takes a list of memcgs');
       return [];
     }
-    return (section.items as Node[]).flatMap((item) => {
+    const overrides: MemcgOverride[] = [];
+    for (const item of section.items as Node[])
       try {
-        if (isScalar(item)) return [parseCgroup(String(item.value))];
-        const parts = this.#entries(item, 'a memcg of cgroups').map(([key, value]) => `${key}=${cgroupValue(value)}`);
-        return [parseCgroup(parts.join(','))];
+        const override = this.#cgroup(item);
+        const conflict = conflictOf([...overrides, override]);
+        if (conflict === undefined) overrides.push(override);
+        else this.#say(offsetOf(item), conflict);
       } catch (failure) {
         this.#say(offsetOf(item), withoutAftermath(failure));
-        return [];
       }
-    });
+    return overrides;
+  }
+
+  #cgroup(item: Node): MemcgOverride {
+    if (isScalar(item)) return parseCgroup(String(item.value));
+    const parts = this.#entries(item, 'a memcg of cgroups').map(([key, value]) => `${key}=${cgroupValue(value)}`);
+    return parseCgroup(parts.join(','));
   }
 
   #entries(

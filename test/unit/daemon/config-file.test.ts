@@ -60,6 +60,13 @@ const mistakes: readonly (readonly [text: string, said: readonly RegExp[]])[] = 
     'mem_agent:\n  cgroups:\n    - path=/a,swap=2\n    - swap: true\n',
     [/^f:3:7: memcg \/a swap takes/, /^f:4:7: .*there is no path=/],
   ],
+  [
+    'mem_agent:\n  cgroups:\n    - path=/a\n    - { path: /b, numa-id: 1 }\n    - path: /a/\n      swap: true\n    - path=/b,numa-id=0:1\n',
+    [
+      /^f:5:7: there are two settings for memcg \/a on all other nodes$/,
+      /^f:7:7: there are two settings for memcg \/b on node 1$/,
+    ],
+  ],
   ['mem_agent:\n  cgroups: /a\n', [/^f:2:12: cgroups takes a list/]],
   ['mem_agent: 1\n', [/^f:1:12: mem_agent takes keys and values$/]],
   ['scan-period: 1\nscan-period: 2\n', [/^f:2:1: Map keys must be unique/]],
