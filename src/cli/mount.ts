@@ -1,7 +1,7 @@
 import type { CommandModule } from 'yargs';
 import { autopilotOptions, cgroupsOption } from '../daemon/autopilot-options.js';
 import { Daemon } from '../daemon/daemon.js';
-import { gatherLaunch, launchChange, sourceOptions } from '../daemon/launch.js';
+import { gatherLaunch, type Launch, launchChange, sourceOptions } from '../daemon/launch.js';
 import { createLog } from '../daemon/log.js';
 import { memAgentLaunch } from '../daemon/mem-agent-launch.js';
 import { settingsSchema } from '../daemon/settings.js';
@@ -41,8 +41,7 @@ export const mountCommand: CommandModule<object, Arguments> = {
     });
   },
   handler: async (given) => {
-    const gather = () => gatherLaunch(given, given['as-mem-agent'] ? memAgentLaunch : undefined);
-    let launch = gather();
+    let launch = gatherMount(given);
     const log = await createLog(launch.settings['log-level']);
     const supervised = supervision();
     const daemon = new Daemon(given.mountpoint, launch.settings, log, supervised);
@@ -51,7 +50,7 @@ export const mountCommand: CommandModule<object, Arguments> = {
     process.on('SIGHUP', () => {
       if (given['config'] === undefined) return daemon.stop('received SIGHUP');
       try {
-        const changed = gather();
+        const changed = gatherMount(given);
         daemon.reconfigure(launchChange(launch, changed));
         launch = changed;
         log.info({ config: given['config'] }, 'the configuration was read again');
@@ -67,3 +66,8 @@ export const mountCommand: CommandModule<object, Arguments> = {
     await daemon.run();
   },
 };
+
+/** All that a daemon with these arguments is started with, files read. Throws BAD_SETTING. */
+export function gatherMount(given: Readonly<Record<string, unknown>>): Launch {
+  return gatherLaunch(given, given['as-mem-agent'] ? memAgentLaunch : undefined);
+}

@@ -1,6 +1,7 @@
 import type { CommandModule } from 'yargs';
 import { reloadDaemon } from '../daemon/reload.js';
 import { defaultStateDir } from '../daemon/settings.js';
+import { checkLaunchOf } from './running-mount.js';
 
 /** coldpgs reload: new code, same mount. */
 export const reloadCommand: CommandModule<object, { 'state-dir': string }> = {
@@ -14,7 +15,7 @@ export const reloadCommand: CommandModule<object, { 'state-dir': string }> = {
       describe: 'the state folder of the running coldpgs',
     }),
   handler: async (given) => {
-    const pid = await reloadDaemon(given['state-dir']);
+    const pid = await reloadDaemon(given['state-dir'], checkLaunchOf);
     process.stdout.write(`reloaded: process ${pid} serves the mount now\n`);
   },
 };

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { parseConfig } from '../../../src/daemon/config-file.js';
 import { configSchemaText } from '../../../src/daemon/config-schema.js';
-import { configIn } from '../../../src/daemon/running-config.js';
 
 void t.test('options by name, and the autopilot', async (t) => {
   const { options, autopilot } = parseConfig(
@@ -94,9 +93,3 @@ void t.test(
     t.same(JSON.parse(published), JSON.parse(configSchemaText()));
   },
 );
-
-void t.test('the file that a running daemon was started with', async (t) => {
-  t.equal(configIn(['node', 'coldpgs', 'mount', '/mnt', '--config', 'a.yaml', '--owner', '0:0']), 'a.yaml');
-  t.equal(configIn(['node', 'coldpgs', 'mount', '--config=/etc/a.yaml', '/mnt']), '/etc/a.yaml');
-  t.equal(configIn(['node', 'coldpgs', 'mount', '/mnt']), undefined);
-});
