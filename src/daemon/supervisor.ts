@@ -26,6 +26,10 @@ export class Supervisor {
   #incarnation = 0;
   #handingOver: NodeJS.Timeout | undefined;
   #meant = false;
+  /** The daemon of this moment answers. */
+  #serving = false;
+  /** SIGHUP came while none did. */
+  #hungUp = false;
   #end: (code: number) => void = () => undefined;
 
   /** `command` starts a daemon: a program and its arguments. */
@@ -60,10 +64,13 @@ export class Supervisor {
     else this.#daemon.kill('SIGTERM');
   }
 
-  /** Hands SIGHUP on to the daemon, which knows whether it has a configuration to read again; ends where there is none at this moment. */
+  /**
+   * Hands SIGHUP on to the daemon, which knows whether it has a configuration to read again. One that starts would die of it before it can hear it, or has
+   * read the file already: it is told when it serves.
+   */
   hangUp(): void {
-    if (this.#daemon === undefined) this.stop();
-    else this.#daemon.kill('SIGHUP');
+    if (this.#serving) this.#daemon?.kill('SIGHUP');
+    else this.#hungUp = true;
   }
 
   /** Replaces the daemon by a new one, with the code that is on disk now; the mount stays. */
@@ -97,10 +104,15 @@ export class Supervisor {
 
   #heard(message: DaemonMessage): void {
     if (message.kind === 'stopping') this.#meant = true;
-    else if (message.survives) {
-      this.#mountPoint = message.mountPoint;
-      this.#noteMount();
-    } else if (this.#device !== undefined) closeSync(this.#device);
+    else {
+      this.#serving = true;
+      if (message.survives) {
+        this.#mountPoint = message.mountPoint;
+        this.#noteMount();
+      } else if (this.#device !== undefined) closeSync(this.#device);
+      if (this.#hungUp) this.hangUp();
+      this.#hungUp = false;
+    }
   }
 
   /** For a supervisor to come, should systemd keep both descriptors. */
@@ -112,6 +124,7 @@ export class Supervisor {
   #ended(how: string, code: number | null): void {
     if (this.#daemon === undefined) return;
     this.#daemon = undefined;
+    this.#serving = false;
     clearTimeout(this.#handingOver);
     const handedOver = this.#handingOver !== undefined;
     this.#handingOver = undefined;
