@@ -1,7 +1,9 @@
 import type { CommandModule } from 'yargs';
 import { autopilotOptions, cgroupsOption } from '../daemon/autopilot-options.js';
+import { Checkpoint } from '../daemon/checkpoint.js';
 import { Daemon } from '../daemon/daemon.js';
-import { gatherLaunch, type Launch, launchChange, sourceOptions } from '../daemon/launch.js';
+import { chooseLaunch } from '../daemon/last-launch.js';
+import { gatherLaunch, type Launch, sourceOptions } from '../daemon/launch.js';
 import { createLog } from '../daemon/log.js';
 import { memAgentLaunch } from '../daemon/mem-agent-launch.js';
 import { settingsSchema } from '../daemon/settings.js';
@@ -41,22 +43,26 @@ export const mountCommand: CommandModule<object, Arguments> = {
     });
   },
   handler: async (given) => {
-    let launch = gatherMount(given);
-    const log = await createLog(launch.settings['log-level']);
+    const gather = () => gatherMount(given);
     const supervised = supervision();
-    const daemon = new Daemon(given.mountpoint, launch.settings, log, supervised);
-    daemon.autopilot = launch.autopilot;
+    const checkpoint = supervised && new Checkpoint(supervised.checkpoint, supervised.incarnation);
+    const { launch, refused } = chooseLaunch(gather, checkpoint?.inheritedLaunch, supervised?.lastStateOnly);
+    const log = await createLog(launch.settings['log-level']);
+    if (refused !== undefined)
+      log.error({ failure: refused }, 'the settings are not taken: coldpgs goes on with those it had');
+    const daemon = new Daemon(given.mountpoint, launch, log, supervised, checkpoint);
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => daemon.stop(`received ${signal}`));
-    process.on('SIGHUP', () => {
-      if (given['config'] === undefined) return daemon.stop('received SIGHUP');
+    const readAgain = async (): Promise<void> => {
       try {
-        const changed = gatherMount(given);
-        daemon.reconfigure(launchChange(launch, changed));
-        launch = changed;
+        await daemon.reconfigure(gather);
         log.info({ config: given['config'] }, 'the configuration was read again');
       } catch (failure) {
         log.error({ config: given['config'], failure: sentenceOf(failure) }, 'the changed configuration was not taken');
       }
+    };
+    process.on('SIGHUP', () => {
+      if (given['config'] === undefined) daemon.stop('received SIGHUP');
+      else void readAgain();
     });
     if (supervised)
       hearSupervisor(

@@ -37,7 +37,11 @@ export function overlaid(...starts: readonly AutopilotStart[]): WholeAutopilotSt
  * Sets the autopilot. On a machine without pressure stall information whatever would enable it is left out, with a sentence in coldpgs/errors that says
  * what to do; everything else goes on.
  */
-export function startAutopilot(engine: Engine, { memcg, compact, overrides }: AutopilotStart, log: Log): void {
+export function startAutopilot(
+  engine: Engine,
+  { memcg, compact, overrides }: AutopilotStart,
+  log: Log,
+): 'in force' | 'withheld' {
   try {
     engine.autopilot.change({ settings: memcg, ...(overrides && { overrides }) });
     engine.compactor.change(compact);
@@ -46,8 +50,9 @@ export function startAutopilot(engine: Engine, { memcg, compact, overrides }: Au
     engine.problems.report('mem_agent', failure.message);
     engine.autopilot.change({ settings: { ...memcg, disabled: true }, overrides: [] });
     engine.compactor.change({ ...compact, disabled: true });
-    return;
+    return 'withheld';
   }
   if (!engine.autopilot.settings.disabled && !engine.pressureIsByMemcg)
     log.warn({}, 'this kernel keeps no pressure by memcg: that of the whole machine stands in for each');
+  return 'in force';
 }

@@ -23,6 +23,8 @@ const outcomeSchema = z.union([
 const headSchema = z.strictObject({
   writes: z.array(z.tuple([z.number(), outcomeSchema])),
   pollers: z.array(z.number()),
+  /** What the last daemon that served was started with; see last-launch.ts. */
+  launch: z.unknown().optional(),
 });
 
 /**
@@ -35,6 +37,8 @@ export class Checkpoint implements Continuity {
   readonly inheritedWrites: Map<number, WriteOutcome>;
   readonly inheritedPollers: readonly number[];
   readonly inheritedTaken: number | undefined;
+  /** Of the last daemon that served; undefined when there was none. */
+  readonly inheritedLaunch: unknown;
   /** Why nothing is inherited: the text is not what this class writes, as after an upgrade that has another form of it. Better without than not to serve. */
   readonly unreadable: string | undefined;
   readonly #writes = new Map<number, WriteOutcome>();
@@ -43,6 +47,7 @@ export class Checkpoint implements Continuity {
   #pollers: readonly number[];
   #pollersTimer: NodeJS.Timeout | undefined;
   #state: () => string = () => this.inheritedState ?? '';
+  #launch: unknown;
   #place = 0;
 
   constructor(
@@ -58,6 +63,7 @@ export class Checkpoint implements Continuity {
     this.inheritedState = last?.state || undefined;
     this.inheritedWrites = new Map(last?.writes);
     this.#pollers = this.inheritedPollers = last?.pollers ?? [];
+    this.#launch = this.inheritedLaunch = last?.launch;
     this.inheritedTaken = last?.taken;
     this.#place = last?.place ?? 0;
   }
@@ -65,6 +71,12 @@ export class Checkpoint implements Continuity {
   /** From now on the state is what this returns. */
   keep(state: () => string): void {
     this.#state = state;
+    this.save();
+  }
+
+  /** This daemon serves, with that: the next one can as well. */
+  keepLaunch(note: object): void {
+    this.#launch = note;
     this.save();
   }
 
@@ -109,6 +121,7 @@ export class Checkpoint implements Continuity {
     const head: z.input<typeof headSchema> = {
       writes: [...this.inheritedWrites, ...this.#writes],
       pollers: [...this.#pollers],
+      launch: this.#launch,
     };
     const text = Buffer.from(`${JSON.stringify(head)}\n${this.#state()}`);
     this.#place = 1 - this.#place;

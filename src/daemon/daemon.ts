@@ -14,14 +14,15 @@ import { demoMachine } from '../kernel/simulated/demo.js';
 import { toText } from '../kernel/text.js';
 import type { Log } from '../log.js';
 import { Tree } from '../tree/tree.js';
-import { Checkpoint } from './checkpoint.js';
+import type { Checkpoint } from './checkpoint.js';
 import { startGuardian } from './guardian.js';
-import { overlaid, type WholeAutopilotStart } from './autopilot-start.js';
-import type { LaunchChange } from './launch.js';
+import { launchNote } from './last-launch.js';
+import { type Launch, launchChange } from './launch.js';
 import { FileLockJournal, settleOldLocks } from './lock-journal.js';
 import { FileLoanJournal, settleOldLoans } from './loan-journal.js';
 import { obstacleOf } from './machine.js';
 import { packageVersion } from './package-version.js';
+import { reconfigure } from './reconfigure.js';
 import { SavedAges, sinceBootMs } from './saved-ages.js';
 import { SavedState } from './saved-state.js';
 import { answersFirst, protectFromOom } from './self-protection.js';
@@ -36,23 +37,32 @@ const HAND_OVER_PATIENCE_MS = 5_000;
 
 const lruGenSwitch = '/sys/kernel/mm/lru_gen/enabled';
 
+/** What a daemon serves, and what is kept of it. */
+interface Served {
+  readonly engine: Engine;
+  readonly state: SavedState;
+}
+
 /** The life of the process: from the checks before the mount to the last setting given back after it. */
 export class Daemon {
   readonly #stopping = new AbortController();
   readonly #clock: Clock = systemClock;
-  /** What the autopilot goes by from the start. */
-  autopilot: WholeAutopilotStart = overlaid();
-  #engine: Engine | undefined;
-  #state: SavedState | undefined;
+  private readonly settings: Settings;
+  #nowServing: (what: Served) => void = () => undefined;
+  readonly #served = new Promise<Served>((resolve) => {
+    this.#nowServing = resolve;
+  });
   #handingOver = false;
 
   constructor(
     private readonly mountPoint: string,
-    private readonly settings: Settings,
+    private launch: Launch,
     private readonly log: Log,
     /** What the supervisor told this process; without one the mount ends with it. */
     private readonly supervision?: Supervision,
+    private readonly checkpoint?: Checkpoint,
   ) {
+    this.settings = launch.settings;
     // The autopilot waits at several memcgs at once.
     setMaxListeners(0, this.#stopping.signal);
   }
@@ -63,22 +73,18 @@ export class Daemon {
     this.#stopping.abort();
   }
 
-  /** Applies a changed configuration, all or nothing. Throws NO_PRESSURE, BAD_VALUE; then nothing was changed. */
-  reconfigure(change: LaunchChange): void {
-    if (!this.#engine) return;
-    const { scanPeriod, autopilot } = change;
-    const { autopilot: memcg, compactor } = this.#engine;
-    const before = memcg.settings;
-    const { overrides } = memcg;
-    memcg.change({ settings: autopilot.memcg, ...(autopilot.overrides && { overrides: autopilot.overrides }) });
-    try {
-      compactor.change(autopilot.compact);
-    } catch (failure) {
-      memcg.change({ settings: before, overrides });
-      throw failure;
-    }
-    if (scanPeriod !== undefined) this.#engine.setScanPeriod(scanPeriod);
-    this.#state?.relaunched(change);
+  /**
+   * Applies a changed launch, all or nothing, and remembers it: gathered when this daemon serves, which may be later. Rejects with BAD_SETTING where the change takes a restart,
+   * NO_PRESSURE, BAD_VALUE; then nothing was changed.
+   */
+  async reconfigure(gather: () => Launch): Promise<void> {
+    const { engine, state } = await this.#served;
+    const launch = gather();
+    const change = launchChange(this.launch, launch);
+    reconfigure(engine, change);
+    this.launch = launch;
+    state.relaunched(launch.autopilot, change);
+    this.checkpoint?.keepLaunch(launchNote(launch));
   }
 
   /** Ends `run` as `stop` does, but leaves the mount to the next daemon where it can be left. */
@@ -150,8 +156,7 @@ export class Daemon {
   }
 
   async #serveWithState(kernel: Kernel, engine: Engine, stateDir: StateDir | undefined): Promise<void> {
-    const { supervision } = this;
-    const checkpoint = supervision && new Checkpoint(supervision.checkpoint, supervision.incarnation);
+    const { supervision, checkpoint } = this;
     if (checkpoint?.unreadable !== undefined)
       this.log.error(
         { failure: checkpoint.unreadable },
@@ -159,8 +164,7 @@ export class Daemon {
       );
     const boot = bootId();
     const state = new SavedState(stateDir?.file('state.json'), engine, boot, this.log, () => checkpoint?.save());
-    this.#state = state;
-    state.launched = this.autopilot;
+    state.autopilot.launched = this.launch.autopilot;
     state.load(checkpoint?.inheritedState);
     checkpoint?.keep(() => state.text());
     // What a run has freed is counted after each step, also for a daemon that is killed before the run ends.
@@ -170,10 +174,10 @@ export class Daemon {
     const ages = stateDir && new SavedAges(stateDir.file('ages.json'), engine, boot, offsetMs, this.log);
     ages?.load();
     if (supervision && stateDir) noteSupervisor(stateDir);
-    if (supervision?.lastStateOnly) return this.#serve(kernel, engine, stateDir, checkpoint);
+    if (supervision?.lastStateOnly) return this.#serve(kernel, { engine, state }, stateDir);
     state.start();
     ages?.start();
-    await this.#serve(kernel, engine, stateDir, checkpoint);
+    await this.#serve(kernel, { engine, state }, stateDir);
     state.stop();
     await ages?.stop();
   }
@@ -188,11 +192,11 @@ export class Daemon {
     );
   }
 
-  async #serve(kernel: Kernel, engine: Engine, stateDir?: StateDir, checkpoint?: Checkpoint): Promise<void> {
-    const { supervision } = this;
+  async #serve(kernel: Kernel, served: Served, stateDir?: StateDir): Promise<void> {
+    const { supervision, checkpoint } = this;
+    const { engine } = served;
     const [uid = 0, gid = 0] = this.settings.owner.split(':').map(Number);
     const { 'mode-global': global, 'mode-memcg': memcg, dialect, ...others } = this.settings;
-    this.#engine = engine;
     let gauges = (): Record<string, number> => ({});
     const surroundings: Surroundings = {
       engine,
@@ -235,6 +239,8 @@ export class Daemon {
       });
       gauges = () => ({ ...transport.gauges(), ...tree.outcomes.counts() });
       this.#tellOfMount(transport);
+      checkpoint?.keepLaunch(launchNote(this.launch));
+      this.#nowServing(served);
       if (stateDir) noteServing(stateDir);
       engine.onReclaiming = answersFirst(this.log);
       if (transport.canHandOver && supervision?.device !== undefined && supervision.mountedAt === undefined)

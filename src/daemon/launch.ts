@@ -7,6 +7,8 @@ import { parseSettings, type Settings, settingsSchema } from './settings.js';
 
 /** All that a daemon is started with. */
 export interface Launch {
+  /** Options as they were given, on the command line or in the configuration file. */
+  readonly options: Readonly<Record<string, string | boolean>>;
   readonly settings: Settings;
   readonly autopilot: WholeAutopilotStart;
 }
@@ -35,18 +37,22 @@ export function gatherLaunch(given: Readonly<Record<string, unknown>>, defaults?
   const options = Object.fromEntries(
     Object.keys(settingsSchema.shape).flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])),
   );
-  return {
-    settings: parseSettings({ ...file?.options, ...options }),
-    autopilot: overlaid(
-      ...[
-        defaults,
-        cmdline === undefined ? undefined : importCmdline(cmdline),
-        kata === undefined ? undefined : importKataFile(kata),
-        file?.autopilot,
-        parseAutopilotOptions(given),
-      ].filter((one) => one !== undefined),
-    ),
-  };
+  return launchOf(
+    { ...file?.options, ...options },
+    ...[
+      defaults,
+      cmdline === undefined ? undefined : importCmdline(cmdline),
+      kata === undefined ? undefined : importKataFile(kata),
+      file?.autopilot,
+      parseAutopilotOptions(given),
+    ].filter((one) => one !== undefined),
+  );
+}
+
+/** A launch with these options, and with what is said of the autopilot, each over those before. Throws BAD_SETTING. */
+export function launchOf(options: Readonly<Record<string, unknown>>, ...starts: readonly AutopilotStart[]): Launch {
+  const settings = parseSettings(options);
+  return { options: options as Launch['options'], settings, autopilot: overlaid(...starts) };
 }
 
 /** What of a launch can be changed while the daemon runs is different in another one. */

@@ -7,9 +7,9 @@ import { mostBuckets } from '../engine/histogram.js';
 import type { MemcgBuckets } from '../engine/idle-stats.js';
 import { ledgerRows } from '../engine/ledger.js';
 import type { Log } from '../log.js';
-import { overlaid } from './autopilot-start.js';
+import type { WholeAutopilotStart } from './autopilot-start.js';
 import type { LaunchChange } from './launch.js';
-import { restoreAutopilot, savedAutopilot, savedAutopilotSchema } from './saved-autopilot.js';
+import { SavedAutopilot, savedAutopilotSchema } from './saved-autopilot.js';
 import { restoreScanPeriod, savedScanPeriod, savedScanPeriodSchema } from './saved-scan-period.js';
 
 const count = z.int().min(0);
@@ -69,8 +69,7 @@ const saveEveryMs = 1000;
 export class SavedState {
   #saved = '';
   #timer: NodeJS.Timeout | undefined;
-  /** What the autopilot was launched with. To be set before `load`. */
-  launched = overlaid();
+  readonly autopilot: SavedAutopilot;
   /** The scan period that the daemon was launched with. */
   #launchedPeriodMs: number;
 
@@ -83,6 +82,7 @@ export class SavedState {
     /** Called about once a second while something changes. */
     private readonly onChanged?: () => void,
   ) {
+    this.autopilot = new SavedAutopilot(engine, log);
     this.#launchedPeriodMs = engine.settings.scanPeriodMs;
   }
 
@@ -93,13 +93,13 @@ export class SavedState {
   load(newer?: string): void {
     const state = this.#takeOver(newer);
     restoreScanPeriod(this.engine, this.#launchedPeriodMs, state?.scanPeriod, this.log);
-    restoreAutopilot(this.engine, this.launched, state?.autopilot, this.log);
+    this.autopilot.restore(state?.autopilot);
   }
 
   /** The launch says something else from now on, as the next daemon's will. */
-  relaunched({ scanPeriod, autopilot }: LaunchChange): void {
+  relaunched(launched: WholeAutopilotStart, { scanPeriod, autopilot }: LaunchChange): void {
     if (scanPeriod !== undefined) this.#launchedPeriodMs = scanPeriod * 1000;
-    this.launched = overlaid(this.launched, autopilot);
+    this.autopilot.relaunched(launched, autopilot);
   }
 
   #takeOver(newer: string | undefined): ParsedState | undefined {
@@ -176,7 +176,6 @@ export class SavedState {
       memcgs.set(memcg.inode, { ...known, buckets: [...buckets] });
     }
     const { useHierarchy, scanTarget } = kidled;
-    const autopilot = savedAutopilot(this.engine, this.launched);
     return {
       version: 1,
       boot: this.boot,
@@ -184,7 +183,7 @@ export class SavedState {
       kidled: { useHierarchy, scanTarget },
       memcgs: [...memcgs.values()],
       scanPeriod: savedScanPeriod(this.engine, this.#launchedPeriodMs),
-      autopilot,
+      autopilot: this.autopilot.saved(),
     };
   }
 

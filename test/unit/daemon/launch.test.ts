@@ -42,7 +42,10 @@ void t.test('wrong options and files that are not there are refused with a sente
     [{ 'compact-compact-order': '3' }, undefined],
     [{ 'compact-order': '0' }, /compact compact_order takes/],
     [{ 'memcg-cgroups': ['path=/a,swap=x'] }, /memcg \/a swap takes/],
-    [{ 'memcg-cgroups': ['path=/a', 'path=/b', 'path=/a,swap=1'] }, /--memcg-cgroups: there are two settings for memcg \/a/],
+    [
+      { 'memcg-cgroups': ['path=/a', 'path=/b', 'path=/a,swap=1'] },
+      /--memcg-cgroups: there are two settings for memcg \/a/,
+    ],
     [{ config: '/nowhere.yaml' }, /configuration file \/nowhere\.yaml cannot be read/],
     [{ 'import-kata': '/nowhere' }, /--import-kata \/nowhere/],
   ] as const)

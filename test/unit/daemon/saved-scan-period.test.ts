@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import t from 'tap';
+import { overlaid } from '../../../src/daemon/autopilot-start.js';
 import { SavedState } from '../../../src/daemon/saved-state.js';
 import { silentLog } from '../../../src/log.js';
 import { world } from '../engine/world.js';
@@ -75,8 +76,8 @@ void t.test('what a changed configuration says is the launch for what is written
   const { engine, state } = await launched(folder, 15);
   const autopilot = { memcg: { period_secs: 60 }, compact: {} };
   engine.setScanPeriod(20);
-  state.relaunched({ scanPeriod: 20, autopilot });
-  t.match(state.launched, { memcg: { period_secs: 60 } });
+  state.relaunched(overlaid(autopilot), { scanPeriod: 20, autopilot });
+  t.match(state.autopilot.launched, { memcg: { period_secs: 60 } });
   engine.setScanPeriod(7);
   state.stop();
   t.equal((await launched(folder, 20)).seconds(), 7);
