@@ -1,10 +1,19 @@
 import { readFileSync } from 'node:fs';
-import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, type YAMLMap } from 'yaml';
+import { isMap, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
 import { conflictOf, type MemcgOverride } from '../engine/autopilot-overrides.js';
-import { checkCompactSettings, checkMemcgSettings } from '../engine/autopilot-values.js';
-import { ColdpgsError, sentenceOf } from '../errors.js';
+import { ColdpgsError } from '../errors.js';
 import { parseCgroup } from '../files/mem-agent-cgroups.js';
 import type { AutopilotStart } from './autopilot-start.js';
+import {
+  compactHalf,
+  type Complain,
+  type Half,
+  memcgHalf,
+  readCgroup,
+  readSetting,
+  withoutAftermath,
+} from './config-autopilot.js';
+import { type Entry, entryOf, givenOf, offsetOf, shownNode } from './config-nodes.js';
 import { settingsSchema } from './settings.js';
 
 /** What a configuration file says. */
@@ -57,107 +66,83 @@ class ConfigReader {
   #top(contents: Node): ConfigFile {
     const options: Record<string, string | boolean> = {};
     let autopilot: AutopilotStart = { memcg: {}, compact: {} };
-    for (const [key, value, pair] of this.#entries(contents, 'the file')) {
-      if (key === autopilotKey) autopilot = this.#autopilot(value);
+    for (const { key, value, keyAt, valueAt } of this.#entries(contents, 0, 'the file')) {
+      if (key === autopilotKey) autopilot = this.#autopilot(value, valueAt);
       else if (!(key in settingsSchema.shape))
         this.#say(
-          offsetOf(pair.key),
+          keyAt,
           `there is no setting ${key}; there are ${[...Object.keys(settingsSchema.shape), autopilotKey].join(', ')}`,
         );
-      else {
-        const given = isScalar(value) ? value.value : undefined;
-        options[key] = typeof given === 'boolean' ? given : String(given);
-        const issue = settingsSchema.safeParse({ [key]: options[key] }).error?.issues[0];
-        if (issue) this.#say(offsetOf(value), `${key}: ${issue.message}, not ${JSON.stringify(given) ?? 'this'}`);
-      }
+      else Object.assign(options, this.#option(key, value, valueAt));
     }
     return { options, autopilot };
   }
 
-  #autopilot(section: Node | null): AutopilotStart {
+  /** Numbers are taken as they are written: permissions and dialects are no quantities. */
+  #option(key: string, value: Node | null, valueAt: number): Record<string, string | boolean> {
+    const given = givenOf(value);
+    if (!given) {
+      this.#say(valueAt, `${key}: takes one value, not ${shownNode(value)}`);
+      return {};
+    }
+    const option = typeof given.value === 'boolean' ? given.value : given.text;
+    const issue = settingsSchema.safeParse({ [key]: option }).error?.issues[0];
+    if (issue) this.#say(valueAt, `${key}: ${issue.message}, not ${shownNode(value)}`);
+    return { [key]: option };
+  }
+
+  #autopilot(section: Node | null, at: number): AutopilotStart {
     const start: { -readonly [Key in keyof AutopilotStart]: AutopilotStart[Key] } = { memcg: {}, compact: {} };
-    for (const [key, value, pair] of this.#entries(section, autopilotKey)) {
-      if (key === 'memcg') start.memcg = this.#checked(value, key, checkMemcgSettings);
-      else if (key === 'compact') start.compact = this.#checked(value, key, checkCompactSettings);
-      else if (key === 'cgroups') start.overrides = this.#cgroups(value);
-      else this.#say(offsetOf(pair.key), `${autopilotKey} has no ${key}; it has memcg, compact and cgroups`);
+    for (const { key, value, keyAt, valueAt } of this.#entries(section, at, autopilotKey)) {
+      if (key === 'memcg') start.memcg = this.#half(memcgHalf, value, valueAt, key);
+      else if (key === 'compact') start.compact = this.#half(compactHalf, value, valueAt, key);
+      else if (key === 'cgroups') start.overrides = this.#cgroups(value, valueAt);
+      else this.#say(keyAt, `${autopilotKey} has no ${key}; it has memcg, compact and cgroups`);
     }
     return start;
   }
 
-  /** Each key is checked by itself, so that each mistake is told at its own place. */
-  #checked<Settings>(
-    section: Node | null,
-    about: string,
-    check: (given: Record<string, unknown>, about: string) => Partial<Settings>,
-  ): Partial<Settings> {
-    const settings: Partial<Settings> = {};
-    for (const [key, value, pair] of this.#entries(section, about))
-      try {
-        Object.assign(settings, check({ [key]: isScalar(value) ? value.value : undefined }, about));
-      } catch (failure) {
-        this.#say(offsetOf(pair.key), withoutAftermath(failure));
-      }
-    return settings;
+  #half<Settings>(half: Half<Settings>, section: Node | null, at: number, about: string): Partial<Settings> {
+    const settings = this.#entries(section, at, about).map((entry) =>
+      readSetting(half, entry, entry.key, about, this.#say),
+    );
+    return Object.assign({}, ...settings) as Partial<Settings>;
   }
 
   /** Memcgs with settings of their own, each as a text like on the command line or as a map of the same keys. */
-  #cgroups(section: Node | null): MemcgOverride[] {
+  #cgroups(section: Node | null, at: number): MemcgOverride[] {
     if (!isSeq(section)) {
-      this.#say(offsetOf(section), 'cgroups takes a list of memcgs');
+      this.#say(at, 'cgroups takes a list of memcgs');
       return [];
     }
     const overrides: MemcgOverride[] = [];
-    for (const item of section.items as Node[])
-      try {
-        const override = this.#cgroup(item);
-        const conflict = conflictOf([...overrides, override]);
-        if (conflict === undefined) overrides.push(override);
-        else this.#say(offsetOf(item), conflict);
-      } catch (failure) {
-        this.#say(offsetOf(item), withoutAftermath(failure));
-      }
+    for (const item of section.items as (Node | null)[]) {
+      const itemAt = offsetOf(item) ?? at;
+      const override = this.#cgroup(item, itemAt);
+      const conflict = override && conflictOf([...overrides, override]);
+      if (conflict !== undefined) this.#say(itemAt, conflict);
+      else if (override) overrides.push(override);
+    }
     return overrides;
   }
 
-  #cgroup(item: Node): MemcgOverride {
-    if (isScalar(item)) return parseCgroup(String(item.value));
-    const parts = this.#entries(item, 'a memcg of cgroups').map(([key, value]) => `${key}=${cgroupValue(value)}`);
-    return parseCgroup(parts.join(','));
+  #cgroup(item: Node | null, at: number): MemcgOverride | undefined {
+    if (isMap(item)) return readCgroup(this.#entries(item, at, ''), at, this.#say);
+    const given = givenOf(item);
+    try {
+      if (given) return parseCgroup(given.text);
+      this.#say(at, `a memcg of cgroups is a text or keys and values, not ${shownNode(item)}`);
+    } catch (failure) {
+      this.#say(at, withoutAftermath(failure));
+    }
+    return undefined;
   }
 
-  #entries(
-    section: Node | null,
-    about: string,
-  ): (readonly [key: string, value: Node | null, pair: Pair<Node, Node | null>])[] {
-    if (isMap(section))
-      return (section as YAMLMap<Node, Node | null>).items.map((pair) => [
-        String(isScalar(pair.key) ? pair.key.value : pair.key),
-        pair.value,
-        pair,
-      ]);
-    this.#say(offsetOf(section), `${about} takes keys and values`);
+  #entries(section: Node | null, at: number, about: string): Entry[] {
+    if (isMap(section)) return (section as YAMLMap<Node, Node | null>).items.map(entryOf);
+    this.#say(at, `${about} takes keys and values`);
     return [];
   }
 
-  #say(offset: number, sentence: string): void {
-    this.#wrong.push({ offset, sentence });
-  }
-}
-
-function offsetOf(node: Node | null): number {
-  return node?.range?.[0] ?? 0;
-}
-
-/** In a text of key=value,... a comma in a path means something else. */
-function cgroupValue(value: Node | null): string {
-  const text = isSeq(value)
-    ? value.items.map((item) => String(isScalar(item) ? item.value : item)).join(':')
-    : String(isScalar(value) ? value.value : value);
-  return text.replace(/[\\,\s=]/g, (byte) => `\\${byte.charCodeAt(0).toString(8).padStart(3, '0')}`);
-}
-
-/** Nothing is ever changed by a file that is wrong: said once, not for each mistake. */
-function withoutAftermath(failure: unknown): string {
-  return sentenceOf(failure).replace(/\.? Nothing was changed\.$/, '');
+  readonly #say: Complain = (offset, sentence) => void this.#wrong.push({ offset, sentence });
 }

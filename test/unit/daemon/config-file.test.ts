@@ -34,6 +34,25 @@ mem_agent:
   ]);
 });
 
+void t.test('numbers are taken as they are written', async (t) => {
+  t.same(
+    parseConfig('scan-period: 30\ndialect: 2.5\nmode-global: 0640\nmode-memcg: 640\nstate-dir: 2026\n', 'f').options,
+    {
+      'scan-period': '30',
+      dialect: '2.5',
+      'mode-global': '0640',
+      'mode-memcg': '640',
+      'state-dir': '2026',
+    },
+  );
+  const { autopilot } = parseConfig(
+    'mem_agent:\n  memcg: { disabled: 0 }\n  cgroups: [{ path: 5, swap: 1, no-subdir: 1, numa-id: 1 }]\n',
+    'f',
+  );
+  t.same(autopilot.memcg, { disabled: false });
+  t.same(autopilot.overrides, [{ path: '/5', nodes: [1], noSubdir: true, settings: { swap: true } }]);
+});
+
 void t.test('an empty file says nothing', async (t) => {
   for (const text of ['', '\n# nothing\n', '{}'])
     t.same(parseConfig(text, 'f'), { options: {}, autopilot: { memcg: {}, compact: {} } });
@@ -50,9 +69,9 @@ const mistakes: readonly (readonly [text: string, said: readonly RegExp[]])[] = 
   [
     'mem_agent:\n  memcg:\n    period_secs: 0\n    unknown: 1\n  compact: { compact_order: x }\n',
     [
-      /^f:3:5: memcg period_secs takes a whole number from 1 to 31536000, not 0$/,
+      /^f:3:18: memcg period_secs takes a whole number from 1 to 31536000, not 0$/,
       /^f:4:5: memcg has no setting unknown/,
-      /^f:5:14: compact compact_order takes .*, not "x"$/,
+      /^f:5:29: compact compact_order takes .*, not "x"$/,
     ],
   ],
   [
@@ -64,6 +83,39 @@ const mistakes: readonly (readonly [text: string, said: readonly RegExp[]])[] = 
     [
       /^f:5:7: there are two settings for memcg \/a on all other nodes$/,
       /^f:7:7: there are two settings for memcg \/b on node 1$/,
+    ],
+  ],
+  [
+    'state-dir:\nowner: [a]\ntransport: { a: 1 }\nmode-global: 0o640\nmode-memcg: 0b1\nmem_agent:\n',
+    [
+      /^f:1:\d+: state-dir: takes one value, not nothing$/,
+      /^f:2:8: owner: takes one value, not a list$/,
+      /^f:3:12: transport: takes one value, not keys and values$/,
+      /^f:4:14: mode-global: must be three octal digits, for example 0640, not 0o640$/,
+      /^f:5:13: mode-memcg: .*, not "0b1"$/,
+      /^f:6:\d+: mem_agent takes keys and values$/,
+    ],
+  ],
+  [
+    'mem_agent:\n  memcg:\n    period_secs:\n    swap: [true]\n    disabled: 2\n',
+    [
+      /^f:3:\d+: memcg period_secs takes one value, not nothing$/,
+      /^f:4:11: memcg swap takes one value, not a list$/,
+      /^f:5:15: memcg disabled takes true or false \(or 1 or 0\), not 2$/,
+    ],
+  ],
+  [
+    'mem_agent:\n  cgroups:\n    - path: /a\n      period-secs: 0\n      numa-id: [1, [2]]\n      nothing: 1\n    - path: ../b\n      numa-id: 1:1\n      no-subdir: "true"\n    -\n    - 5\n    - { path: /c, period-secs: 1, period_secs: 1 }\n',
+    [
+      /^f:4:20: memcg \/a period_secs takes a whole number/,
+      /^f:5:16: .*numa-id cannot be a list$/,
+      /^f:6:7: memcg \/a has no setting nothing/,
+      /^f:7:13: .*"\/\.\.\/b" is no path of a memcg/,
+      /^f:8:16: .*numa-id takes different nodes/,
+      /^f:9:18: .*no-subdir cannot be "true"$/,
+      /^f:10:6: a memcg of cgroups is a text or keys and values, not nothing$/,
+      /^f:11:7: .*"5" is no key=value/,
+      /^f:12:35: period_secs is there twice$/,
     ],
   ],
   ['mem_agent:\n  cgroups: /a\n', [/^f:2:12: cgroups takes a list/]],
