@@ -70,9 +70,17 @@ export const compactRows: readonly SettingRow<CompactSettings>[] = [
   ),
   {
     key: 'compact_force_times',
-    schema: z.custom<number>(
-      (times) => times === Infinity || (typeof times === 'number' && Number.isSafeInteger(times) && times >= 0),
-    ),
+    // For the JSON Schema, which sees either "never" as it is written: a little below the largest i64, which no double is.
+    schema: z
+      .custom<number>(
+        (times) => times === Infinity || (typeof times === 'number' && Number.isSafeInteger(times) && times >= 0),
+      )
+      .meta({
+        anyOf: [
+          { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+          { type: 'number', minimum: 2 ** 63 - 1024 },
+        ],
+      }),
     allowed: `a whole number of periods, or ${neverTimes.u64} for never (${neverTimes.i64} as well)`,
     says: 'periods without a compaction after which one is forced',
   },
@@ -122,7 +130,8 @@ function percent<Key extends string>(key: Key, says: string) {
       .number()
       .min(0)
       .max(100)
-      .refine((value) => Number.isInteger(Math.round(value * 1e6) / 1e4)),
+      .refine((value) => Number(value.toFixed(2)) === value)
+      .meta({ multipleOf: 0.01 }),
     allowed: 'percent from 0 to 100, with two decimals at most',
     says,
   } as const;
