@@ -21,18 +21,18 @@ const settingsByKey = new Map<string, { readonly half: 'memcg' | 'compact'; read
 
 /** Whether a key is one of those that mem-agent has in Kata, or looks like one. */
 export function isKataKey(key: string): boolean {
-  return key === enableKey || /^(memcg|compact)_/.test(key);
+  return /^(mem_agent|memcg|compact)_/.test(key);
 }
 
 /**
- * What Kata's settings say. As there, mem_agent_enable turns on both halves but for one that is disabled by its own key; without it nothing is on.
- * A key that is there twice must say the same. Throws BAD_SETTING naming the place.
+ * What Kata's settings say. As there, mem_agent_enable turns on both halves but for one that is disabled by its own key. Entries without it
+ * leave it to other sources whether they are on, but for one that is disabled. A key that is there twice must say the same. Throws BAD_SETTING naming the place.
  */
 export function autopilotOfKata(entries: readonly KataEntry[]): AutopilotStart {
   const wrong: string[] = [];
   const seen = new Map<string, KataEntry>();
   const given: Record<'memcg' | 'compact', Record<string, unknown>> = { memcg: {}, compact: {} };
-  let enabled = false;
+  let enabled: boolean | undefined;
   for (const entry of entries) {
     const { key, value, place } = entry;
     const before = seen.get(key);
@@ -58,11 +58,13 @@ export function autopilotOfKata(entries: readonly KataEntry[]): AutopilotStart {
     }
   }
   if (wrong.length > 0) throw new ColdpgsError('BAD_SETTING', 'EINVAL', wrong.join('\n'));
-  const disabled = (half: 'memcg' | 'compact'): boolean => !enabled || given[half]['disabled'] === true;
-  return {
-    memcg: { ...given.memcg, disabled: disabled('memcg') },
-    compact: { ...given.compact, disabled: disabled('compact') },
-  };
+  return { memcg: halfOf(enabled, given.memcg), compact: halfOf(enabled, given.compact) };
+}
+
+function halfOf(enabled: boolean | undefined, given: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const { disabled, ...others } = given;
+  if (enabled !== undefined) return { ...others, disabled: !enabled || disabled === true };
+  return disabled === true ? given : others;
 }
 
 /** Kata has `disable` where the JSON has `disabled`, and names the half once. */

@@ -6,11 +6,22 @@ const ofFile = (text: string) => autopilotOfKata(kataEntries(text, 'kata.toml'))
 const ofCmdline = (text: string) => autopilotOfKata(cmdlineEntries(text, '/proc/cmdline'));
 
 void t.test('mem_agent_enable turns on both halves, but for one that is disabled', async (t) => {
-  t.match(ofFile(''), { memcg: { disabled: true }, compact: { disabled: true } });
-  t.match(ofFile('memcg_disable = false\n'), { memcg: { disabled: true } });
+  t.match(ofFile('mem_agent_enable = false\nmemcg_disable = false\n'), {
+    memcg: { disabled: true },
+    compact: { disabled: true },
+  });
   t.match(ofFile('mem_agent_enable = true\n'), { memcg: { disabled: false }, compact: { disabled: false } });
   t.match(ofFile('mem_agent_enable = true\ncompact_disable = true\n'), {
     memcg: { disabled: false },
+    compact: { disabled: true },
+  });
+});
+
+void t.test('what does not name mem_agent_enable leaves it to others, but for a half that is disabled', async (t) => {
+  t.same(ofFile(''), { memcg: {}, compact: {} });
+  t.same(ofCmdline('quiet\n'), { memcg: {}, compact: {} });
+  t.same(ofFile('memcg_disable = false\nmemcg_swap = true\ncompact_disable = true\n'), {
+    memcg: { swap: true },
     compact: { disabled: true },
   });
 });
@@ -67,13 +78,13 @@ void t.test('the kernel command line of a guest', async (t) => {
     memcg: { disabled: false, swap: true },
     compact: { disabled: false, compact_sec_max: 100 },
   });
-  t.match(ofCmdline('quiet\n'), { memcg: { disabled: true }, compact: { disabled: true } });
 });
 
 void t.test('mistakes name file and line', async (t) => {
   for (const [text, sentence] of [
     ['\nmemcg_period_secs = 0\n', /^kata\.toml:2: memcg_period_secs period_secs takes a whole number/],
     ['memcg_periods = 1\n', /^kata\.toml:1: there is no memcg_periods; there are mem_agent_enable, memcg_disable/],
+    ['mem_agent_enabled = true\n', /^kata\.toml:1: there is no mem_agent_enabled; there are mem_agent_enable, /],
     ['memcg_swap = true\n\nmemcg_swap = false\n', /^kata\.toml:3: memcg_swap is false here and true at kata\.toml:1/],
     ['mem_agent_enable = yes\n', /^kata\.toml:1: mem_agent_enable takes true or false/],
   ] as const)

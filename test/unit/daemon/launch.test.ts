@@ -27,6 +27,16 @@ void t.test(
   },
 );
 
+void t.test('Kata’s file turns nothing off that it does not name', async (t) => {
+  const folder = t.testdir({
+    cmdline: 'agent.mem_agent_enable=1',
+    'kata.toml': '[agent.kata]\nmemcg_period_secs = 2\n',
+  });
+  const files = { 'import-cmdline': join(folder, 'cmdline'), 'import-kata': join(folder, 'kata.toml') };
+  t.match(gatherLaunch(files).autopilot, { memcg: { disabled: false, period_secs: 2 }, compact: { disabled: false } });
+  t.match(gatherLaunch({ 'import-kata': files['import-kata'] }).autopilot.memcg, { disabled: true, period_secs: 2 });
+});
+
 void t.test('a plain mount has the autopilot off, mem-agent-srv on', async (t) => {
   t.match(gatherLaunch({}).autopilot, { memcg: { disabled: true }, compact: { disabled: true } });
   t.match(gatherLaunch({}, memAgentLaunch).autopilot, { memcg: { disabled: false }, compact: { disabled: false } });
