@@ -40,7 +40,8 @@ export class AnonReach {
       const pages = Math.min(vein.leftPages, returnedPages(vein, listed));
       return pages >= Math.max(fewPages, vein.cold.pages * this.pace.returnedShare);
     });
-    if (returned.length === 0) return [];
+    // Where swap has run out they are there because of that, and no aging helps.
+    if (returned.length === 0 || (await this.steps.isStopped(run, 'anon'))) return [];
     await this.steps.age(listed, new Set(returned.map((vein) => vein.cold.node)));
     await this.steps.wait(run, this.pace.graceMs);
     const aged = await this.steps.listed(memcg);

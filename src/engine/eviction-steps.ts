@@ -60,7 +60,7 @@ export class EvictionSteps {
    */
   async pageOut(run: Run, target: PageOutTarget): Promise<SentOut> {
     const { memcg, onFreed } = run.request;
-    if (await this.#isStopped(run, target.type))
+    if (await this.isStopped(run, target.type))
       return { sentPages: 0, refaultPages: await this.eviction.refaults(memcg, target.type) };
     const { sentPages, freedPages, rows, refaultPages, tookMs } = await this.eviction.pageOut(
       memcg,
@@ -145,7 +145,7 @@ export class EvictionSteps {
   async #command(run: Run, vein: Vein, seq: bigint, asked: number): Promise<Step> {
     const { memcg } = run.request;
     const { id, node, type } = vein.cold;
-    if (asked <= 0 || (await this.#isStopped(run, type)))
+    if (asked <= 0 || (await this.isStopped(run, type)))
       return { freedPages: 0, refaultPages: await this.eviction.refaults(memcg, type) };
     try {
       const step = await this.eviction.evict(
@@ -174,8 +174,8 @@ export class EvictionSteps {
     }
   }
 
-  /** Asks the guard. A run that it stops has nothing left to free, which ends all that goes on in it. */
-  async #isStopped(run: Run, type: PageType): Promise<boolean> {
+  /** Asks the guard of the run. A run that it stops has nothing left to free, which ends all that goes on in it. */
+  async isStopped(run: Run, type: PageType): Promise<boolean> {
     run.stoppedBy ??= await run.request.guard?.(type, run.signal);
     if (run.stoppedBy !== undefined) run.leftPages = 0;
     return run.stoppedBy !== undefined;

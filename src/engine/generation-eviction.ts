@@ -48,6 +48,8 @@ export class GenerationEviction {
       await this.steps.wait(run, this.pace.probeWaitMs);
       const refaults = await this.eviction.refaults(memcg, type);
       if (cameBackAtOnce(unwatchedPages, refaults - refaultsSeen)) {
+        // What the guard looks at may have brought it back: swap that is removed.
+        if (await this.steps.isStopped(run, type)) return;
         this.probing.forget(run, type);
         vein.leftPages = 0;
         run.shortfalls.push(

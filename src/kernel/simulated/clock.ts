@@ -42,11 +42,18 @@ export class SimulatedClock implements Clock {
     const untilMs = this.#nowMs + ms;
     await settled();
     for (let next = this.#next(); next && next.dueMs <= untilMs; next = this.#next()) {
-      this.#nowMs = next.dueMs;
+      this.#nowMs = Math.max(this.#nowMs, next.dueMs);
       next.wake();
       await settled();
     }
     this.#nowMs = untilMs;
+  }
+
+  /** Time leaps by `ms`, as over a machine that was stopped: who slept meanwhile wakes after it, in the order in which they were due. */
+  async leap(ms: number): Promise<void> {
+    await settled();
+    this.#nowMs += ms;
+    await this.advance(0);
   }
 
   /** Moves time from sleeper to sleeper until `work` is done, and answers what it answers. Fails when nothing sleeps, or after `limitMs`. */

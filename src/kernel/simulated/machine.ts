@@ -130,6 +130,12 @@ export class SimulatedMachine {
     return this.#add(path, options, { type: 'file', access, dirty, shmem: false });
   }
 
+  /** swapoff of all devices: what is there comes back. */
+  swapoff(): void {
+    this.#world.settle();
+    this.#world.swapoff();
+  }
+
   /** Reclaimable slab of the memcg itself: so many MiB from now on. */
   slab(path: string, { mib: size }: { readonly mib: number }): void {
     this.#made(path).slabReclaimableBytes = mib(size);

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.js';
 import { arrivalSeq, type Arrival } from './arrival.js';
 import { swapIsHalfFull } from './charges.js';
 import { MemcgTree } from './memcg-tree.js';
-import type { PageSet, Run } from './page-set.js';
+import { type PageSet, type Run, slotOf } from './page-set.js';
 import { behaviourOf, type ReleaseBehaviour } from './release.js';
 import type { SimulatedSwapDevice } from './swap-devices.js';
 
@@ -23,7 +23,7 @@ export class World implements Arrival {
     release: string,
     nodes: number,
     /** Highest priority first. */
-    readonly devices: readonly SimulatedSwapDevice[],
+    readonly devices: SimulatedSwapDevice[],
     readonly newCacheIsOld: boolean,
   ) {
     this.behaviour = behaviourOf(release);
@@ -61,6 +61,16 @@ export class World implements Arrival {
     const seq = set.memcg.on(set.nature.node).maxSeq;
     const freed = swapIsHalfFull(this.devices, set.memcg);
     set.move(first, pages, freed ? { kind: 'memory', seq } : { kind: 'memory', seq, slot: place.slot });
+  }
+
+  /** Takes all swap devices away. What is there comes back to memory, as a use of it would have it, and no page keeps its slot. */
+  swapoff(): void {
+    for (const set of this.tree.root.subtreeSets()) {
+      for (const run of set.runs) this.swapIn(set, run);
+      for (const { first, pages, place } of set.runs)
+        if (place.kind === 'memory' && slotOf(place)) set.move(first, pages, { kind: 'memory', seq: place.seq });
+    }
+    this.devices.length = 0;
   }
 
   #refault(set: PageSet, { first, pages }: Run): void {

@@ -88,3 +88,23 @@ void t.test('finish does not wait for ever', async (t) => {
   })();
   await t.rejects(clock.finish(new Promise(() => undefined), 1000), /not done after 1000 ms/);
 });
+
+void t.test('a leap: who slept wakes after it, once, in the order in which they were due', async (t) => {
+  const clock = new SimulatedClock();
+  const woken: [string, number][] = [];
+  const loop = async (name: string, ms: number): Promise<void> => {
+    for (;;) {
+      await clock.sleep(ms);
+      woken.push([name, clock.nowMs()]);
+    }
+  };
+  void loop('late', 300);
+  void loop('early', 100);
+  await clock.leap(1000);
+  t.same(woken, [
+    ['early', 1000],
+    ['late', 1000],
+  ]);
+  await clock.advance(100);
+  t.same(woken.slice(2), [['early', 1100]]);
+});
