@@ -250,3 +250,14 @@ void t.test(
     t.equal((await machine.kernel.memory.stat('/test')).zswapInPages, pages(8));
   },
 );
+
+void t.test('swapoff brings everything back, and leaves no slot behind', async (t) => {
+  const machine = machineWith();
+  const away = machine.anon('/test', { mib: 64, generationsDown: 3 });
+  await evictOldest(machine, '/test', 'anon', pages(64));
+  machine.swapoff();
+  t.same(machine.where(away), { memory: pages(64), swap: 0, storage: 0 });
+  t.same(await machine.kernel.swap.devices(), []);
+  t.equal(await machine.kernel.memory.swapUsed('/test'), 0);
+  t.equal(await machine.kernel.memory.swapRoom('/test'), 0);
+});
