@@ -51,8 +51,6 @@ export class Probing {
         if (verdict === 'go on') this.#good.set(probeKey(run, type), { memcg, atMs: this.clock.nowMs() });
         if (verdict === 'go slower') for (const vein of veins) vein.careful ||= vein.cold.type === type;
         if (verdict === 'stop') {
-          // What the guard looks at may have brought them back: swap that is removed.
-          if (await this.steps.isStopped(run, type)) return;
           for (const vein of veins) if (vein.cold.type === type) vein.leftPages = 0;
           run.shortfalls.push(
             `${type} pages were left alone: ${refaults} of ${freedPages} evicted as a probe were used again within ${this.pace.probeWaitMs} ms`,
