@@ -200,7 +200,7 @@ void t.test(
     daemon.signal('SIGHUP');
     await daemon.logged('was not taken');
     t.ok(
-      daemon.log.some((line) => line.includes(`${config}:3:12: memcg period_secs takes`)),
+      daemon.log.some((line) => line.includes(`${config}:3:25: memcg period_secs takes`)),
       daemon.log.at(-1) ?? '',
     );
     t.match(await bench.settings('memcg'), { period_secs: 90 });
