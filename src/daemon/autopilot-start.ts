@@ -7,7 +7,6 @@ import {
 } from '../engine/autopilot-settings.js';
 import type { Engine } from '../engine/engine.js';
 import { ColdpgsError } from '../errors.js';
-import type { Log } from '../log.js';
 
 /** What the autopilot is to go by, as far as somebody has said. */
 export interface AutopilotStart {
@@ -37,11 +36,7 @@ export function overlaid(...starts: readonly AutopilotStart[]): WholeAutopilotSt
  * Sets the autopilot. On a machine without pressure stall information whatever would enable it is left out, with a sentence in coldpgs/errors that says
  * what to do; everything else goes on.
  */
-export function startAutopilot(
-  engine: Engine,
-  { memcg, compact, overrides }: AutopilotStart,
-  log: Log,
-): 'in force' | 'withheld' {
+export function startAutopilot(engine: Engine, { memcg, compact, overrides }: AutopilotStart): 'in force' | 'withheld' {
   try {
     engine.autopilot.change({ settings: memcg, ...(overrides && { overrides }) });
     engine.compactor.change(compact);
@@ -52,7 +47,5 @@ export function startAutopilot(
     engine.compactor.change({ ...compact, disabled: true });
     return 'withheld';
   }
-  if (!engine.autopilot.settings.disabled && !engine.pressureIsByMemcg)
-    log.warn({}, 'this kernel keeps no pressure by memcg: that of the whole machine stands in for each');
   return 'in force';
 }

@@ -64,7 +64,7 @@ export class SavedAutopilot {
   }
 
   #start(start: WholeAutopilotStart): void {
-    this.#withheld = startAutopilot(this.engine, start, this.log) === 'withheld' ? start : undefined;
+    this.#withheld = startAutopilot(this.engine, start) === 'withheld' ? start : undefined;
   }
 
   /** What is in force, and what is withheld of it. */

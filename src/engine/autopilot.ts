@@ -45,6 +45,7 @@ export class Autopilot {
   #alarm = new AbortController();
   readonly #rounds = new Turns(1);
   readonly #period: AutopilotPeriod;
+  #hasToldOfMachine = false;
 
   constructor(
     private readonly kernel: Kernel,
@@ -90,6 +91,7 @@ export class Autopilot {
       );
     const enables = [common, ...all.map((one) => ({ ...common, ...one.settings }))].some((one) => !one.disabled);
     if (enables && !this.hasPressure()) throw noPressure('reclaim memcgs');
+    if (enables) this.#tellOfMachine();
     this.#common = common;
     if (overrides) this.#overrides.replace(overrides);
     this.book.reconsider(this.clock.nowMs(), this.#settingsOf);
@@ -162,6 +164,13 @@ export class Autopilot {
 
   wake(): void {
     this.#alarm.abort();
+  }
+
+  /** Once, when somebody first asks for the autopilot. */
+  #tellOfMachine(): void {
+    if (this.#hasToldOfMachine || this.kernel.pressure.scope === 'memcg') return;
+    this.#hasToldOfMachine = true;
+    this.log.warn({}, 'this kernel keeps no pressure by memcg: that of the whole machine stands in for each');
   }
 
   /** A period begins with a first sample of pressure. */

@@ -171,11 +171,6 @@ export class Engine {
     this.log.info({ seconds, before: beforeMs / 1000 }, 'the scan period was written');
   }
 
-  /** Whether the kernel knows whose tasks have to wait; else the machine's pressure stands in for everybody's. */
-  get pressureIsByMemcg(): boolean {
-    return this.kernel.pressure.scope === 'memcg';
-  }
-
   /** How the watching goes: for coldpgs/capabilities. */
   watching(): {
     readonly tracker: TrackerName;

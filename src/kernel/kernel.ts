@@ -104,7 +104,10 @@ export interface SwapInterface {
 
 /** Pressure stall information of memcgs and of the machine. */
 export interface PressureInterface {
-  /** `machine` where the kernel keeps none by memcg (cgroup v1 without a unified hierarchy): then every path answers the machine's. */
+  /**
+   * `machine` where the kernel keeps none by memcg (cgroup v1 without a unified hierarchy): then every path answers the machine's. With `memcg` those that
+   * the unified hierarchy beside v1 has not do so as well.
+   */
   readonly scope: 'memcg' | 'machine';
   /** Stall times of the tasks of a memcg and its descendants; of all tasks for the root. Throws MEMCG_GONE, KERNEL_REFUSED. */
   totals(path: string): Promise<PressureTotals>;

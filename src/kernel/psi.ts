@@ -7,6 +7,8 @@
 export interface PressureTotals {
   readonly memoryUs: number;
   readonly ioUs: number;
+  /** Whether those of the machine stand in, because the kernel keeps none for the memcg. */
+  readonly ofMachine?: boolean;
 }
 
 const SOME_LINE = /^some (?:avg\d+=\d+\.\d+ )*total=(\d{1,16})$/m;

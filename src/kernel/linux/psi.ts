@@ -9,7 +9,12 @@ import { cgroupFileV2, type KernelPaths } from './paths.js';
 import { isGone, kernelRefused, memcgGone } from './refusal.js';
 
 /** Where a path's two pressure files are. */
-type FilesOf = (path: string) => { readonly memory: string; readonly io: string; readonly directory?: string };
+type FilesOf = (path: string) => {
+  readonly memory: string;
+  readonly io: string;
+  /** That of the memcg; undefined where the files are those of the machine. */
+  readonly directory?: string;
+};
 
 /**
  * Pressure by memcg on cgroup v2. On v1 the memory hierarchy has none (mainline): where a unified hierarchy is mounted beside it, a cgroup of the same
@@ -37,7 +42,8 @@ class LinuxPressure implements PressureInterface {
   async totals(path: string): Promise<PressureTotals> {
     const { memory, io, directory } = this.filesOf(path);
     try {
-      return { memoryUs: await someTotal(memory), ioUs: await someTotal(io) };
+      const totals = { memoryUs: await someTotal(memory), ioUs: await someTotal(io) };
+      return directory === undefined ? { ...totals, ofMachine: true } : totals;
     } catch (error) {
       if (isGone(error) && directory !== undefined && !existsSync(pathBytes(directory))) throw memcgGone(path, error);
       throw kernelRefused(`Cannot read the pressure in ${memory}.`, error);

@@ -22,6 +22,6 @@ export class SimulatedPressure implements PressureInterface {
       memoryUs += below.memoryStall.totalUs(nowMs);
       ioUs += below.ioStall.totalUs(nowMs);
     }
-    return { memoryUs, ioUs };
+    return this.scope === 'machine' ? { memoryUs, ioUs, ofMachine: true } : { memoryUs, ioUs };
   }
 }

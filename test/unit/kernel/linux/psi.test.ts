@@ -23,7 +23,7 @@ void t.test('cgroup v2: each memcg has its own files, the root those of the mach
 
 void t.test('a root without such files stands for the machine', async (t) => {
   const { kernel } = machine(t, { proc: { pressure: { memory: pressure(5), io: pressure(6) } } });
-  t.same(await kernel.pressure.totals('/'), { memoryUs: 5, ioUs: 6 });
+  t.same(await kernel.pressure.totals('/'), { memoryUs: 5, ioUs: 6, ofMachine: true });
 });
 
 void t.test('cgroup v1: the unified hierarchy where it has the cgroup, else the machine', async (t) => {
@@ -34,8 +34,8 @@ void t.test('cgroup v1: the unified hierarchy where it has the cgroup, else the 
   const hybrid = machine(t, { cgroup, proc, mountinfo: v1 + unified }).kernel.pressure;
   t.equal(hybrid.scope, 'memcg');
   t.same(await hybrid.totals('/pod'), { memoryUs: 30, ioUs: 40 });
-  t.same(await hybrid.totals('/other'), { memoryUs: 5, ioUs: 6 });
+  t.same(await hybrid.totals('/other'), { memoryUs: 5, ioUs: 6, ofMachine: true });
   const alone = machine(t, { cgroup, proc, mountinfo: v1 }).kernel.pressure;
   t.equal(alone.scope, 'machine');
-  t.same(await alone.totals('/pod'), { memoryUs: 5, ioUs: 6 });
+  t.same(await alone.totals('/pod'), { memoryUs: 5, ioUs: 6, ofMachine: true });
 });
