@@ -2,7 +2,7 @@ import type { Memcg } from '../kernel/kernel.js';
 import type { Generation, LruGenNode } from '../kernel/lru-gen.js';
 import type { MemcgSettings } from './autopilot-settings.js';
 import type { PageType } from './eviction.js';
-import type { PressureSample } from './pressure.js';
+import type { PeriodStart } from './pressure.js';
 import { inSlices } from './slices.js';
 import type { SeenMemcg } from './tracker.js';
 
@@ -32,8 +32,8 @@ export interface Watched {
   settings: MemcgSettings;
   /** Since when its agings count. */
   watchedSinceMs: number;
-  /** Its present period began so long ago, with this pressure; undefined: it has yet to begin. */
-  periodStart: PressureSample | undefined;
+  /** undefined: its period has yet to begin. */
+  periodStart: PeriodStart | undefined;
   minSeq: bigint;
   maxSeq: bigint;
   /** The youngest generation when it was first seen: those after it were made by agings since. */

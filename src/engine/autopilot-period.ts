@@ -72,22 +72,25 @@ export class AutopilotPeriod {
 
   /** Begins the next period. Answers why the one before forbids a run, or undefined when it does not. */
   async #gate({ memcg, settings, watched }: Group, reader: PressureReader): Promise<PeriodEnd | undefined> {
-    const [before] = watched.map(({ periodStart }) => periodStart);
+    const before = watched[0]?.periodStart?.sample;
     for (const one of watched) one.periodStart = undefined;
     try {
       const sample = await reader.sample(memcg.path, pressureScopeOf(memcg.path));
-      for (const one of watched) one.periodStart = sample;
+      for (const one of watched) one.periodStart = { atMs: sample.atMs, sample };
       const percent = before && pressurePercent(before, sample);
       if (percent === undefined) return 'psi_unreadable';
       return percent <= settings.period_psi_percent_limit ? undefined : 'period_psi_exceeds_limit';
     } catch (failure) {
-      if (failure instanceof ColdpgsError && failure.code === 'MEMCG_GONE') throw failure;
-      this.log.warn(
-        { memcg: toText(memcg.path), failure: sentenceOf(failure) },
-        'pressure cannot be read: not reclaimed',
-      );
-      return 'psi_unreadable';
+      return this.#unreadable(memcg, failure);
     }
+  }
+
+  /** Throws MEMCG_GONE. */
+  #unreadable(memcg: Memcg, failure: unknown): PeriodEnd {
+    if (failure instanceof ColdpgsError && failure.code === 'MEMCG_GONE') throw failure;
+    const details = { memcg: toText(memcg.path), failure: sentenceOf(failure) };
+    this.log.warn(details, 'pressure cannot be read: not reclaimed');
+    return 'psi_unreadable';
   }
 
   async #evict(
@@ -99,7 +102,11 @@ export class AutopilotPeriod {
     const pressure = new PressureGuard(this.kernel, this.clock, memcg.path, pressureScopeOf(memcg.path), limitPercent);
     const guard = async (type: PageType): Promise<PeriodEnd | undefined> => {
       if (watched.every(({ node }) => this.settingsOf(memcg.path, node).disabled)) return 'disabled';
-      if (!(await pressure.isWithin(signal))) return 'psi_exceeds_limit';
+      try {
+        if (!(await pressure.isWithin(signal))) return 'psi_exceeds_limit';
+      } catch (failure) {
+        return this.#unreadable(memcg, failure);
+      }
       return type === 'anon' && !(await this.#hasSwap(memcg)) ? 'no_swap' : undefined;
     };
     const outcome = await this.surroundings.evict(

@@ -173,14 +173,12 @@ export class Autopilot {
     this.log.warn({}, 'this kernel keeps no pressure by memcg: that of the whole machine stands in for each');
   }
 
-  /** A period begins with a first sample of pressure. */
+  /** A period begins with a first sample of pressure. Where there is none its end is counted as such. */
   async #beginPeriods(): Promise<void> {
     const reader = new PressureReader(this.kernel, this.clock);
     for (const watched of this.#enabled()) {
       if (watched.periodStart) continue;
-      watched.periodStart = await reader
-        .sample(watched.memcg.path, pressureScopeOf(watched.memcg.path))
-        .catch(() => undefined);
+      watched.periodStart = await reader.start(watched.memcg.path, pressureScopeOf(watched.memcg.path));
     }
   }
 
@@ -207,7 +205,7 @@ export class Autopilot {
   }
 
   #untilDueMs({ periodStart, settings }: Watched, nowMs: number): number {
-    return periodStart ? periodStart.atMs + settings.period_secs * 1000 - nowMs : settings.period_secs * 1000;
+    return periodStart ? periodStart.atMs + settings.period_secs * 1000 - nowMs : 0;
   }
 
   #enabled(): Watched[] {

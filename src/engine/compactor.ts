@@ -8,13 +8,19 @@ import { noPressure } from './autopilot.js';
 import { type CompactSettings, defaultCompactSettings } from './autopilot-settings.js';
 import { type CompactionReason, decideCompaction, freeBlocks, hugeOrder, smallPages } from './compaction-decision.js';
 import { drainProcessorLists } from './processor-lists.js';
-import { pressurePercent, PressureReader, type PressureSample } from './pressure.js';
+import { type PeriodStart, pressurePercent, PressureReader } from './pressure.js';
 import { PressureGuard } from './pressure-guard.js';
 import { Turns } from './turns.js';
 
 /** How a compaction ended: as the kernel says, or why it was killed, or that it did not end even then. */
 export type CompactionOutcome =
-  Exclude<CompactionEnd, 'killed'> | 'psi_exceeds_limit' | 'too_long' | 'disabled' | 'cancelled' | 'does_not_end';
+  | Exclude<CompactionEnd, 'killed'>
+  | 'psi_exceeds_limit'
+  | 'psi_unreadable'
+  | 'too_long'
+  | 'disabled'
+  | 'cancelled'
+  | 'does_not_end';
 
 /** The last period that ended. */
 export interface PeriodRecord {
@@ -63,7 +69,7 @@ export class Compactor {
   readonly reasons = new Map<CompactionReason, number>();
   readonly outcomes = new Map<CompactionOutcome, number>();
   periodsWithout = 0;
-  #periodStart: PressureSample | undefined;
+  #periodStart: PeriodStart | undefined;
   #left: FreeMemory | undefined;
   /** A compaction that has not ended. */
   #going: CompactionRun | undefined;
@@ -110,7 +116,7 @@ export class Compactor {
     if (this.#settings.disabled)
       throw new ColdpgsError('BAD_VALUE', 'EINVAL', 'Compaction is disabled: write false to disabled first.');
     await this.#rounds.run('/', signal, async () => {
-      this.#periodStart ??= await this.#sample();
+      this.#periodStart ??= await this.#begun();
       await this.clock.sleep(lookMs, signal);
       if (!signal.aborted) await this.#endPeriod(signal);
     });
@@ -133,15 +139,16 @@ export class Compactor {
 
   async #tick(signal: AbortSignal): Promise<void> {
     if (this.#settings.disabled) return;
-    if (!this.#periodStart) this.#periodStart = await this.#sample();
+    if (!this.#periodStart) this.#periodStart = await this.#begun();
     else if (this.#untilDueMs() <= 0) await this.#endPeriod(signal);
   }
 
   async #endPeriod(signal: AbortSignal): Promise<void> {
-    const before = this.#periodStart;
-    this.#periodStart = undefined;
-    const sample = (this.#periodStart = await this.#sample());
-    const percent = before && pressurePercent(before, sample);
+    const before = this.#periodStart?.sample;
+    const begun = await this.#begun();
+    // Where it could not be read, a next look in a second may.
+    this.#periodStart = begun.sample && begun;
+    const percent = before && begun.sample && pressurePercent(before, begun.sample);
     if (this.#going) return this.#note(false, 'still_running', percent);
     if (percent === undefined) return this.#note(false, 'psi_unreadable', percent);
     const now = await this.kernel.compaction.freeMemory();
@@ -233,8 +240,13 @@ export class Compactor {
     if (disabled) return 'disabled';
     if (elapsedMs >= compact_sec_max * 1000) return 'too_long';
     // What cannot be read any more cannot be kept within its limit.
-    return (await guard.isWithin(ended).catch(() => false)) ? undefined : 'psi_exceeds_limit';
+    const isWithin = await guard.isWithin(ended).catch(this.#unreadable);
+    return isWithin ? undefined : isWithin === false ? 'psi_exceeds_limit' : 'psi_unreadable';
   }
+
+  readonly #unreadable = (failure: unknown): void => {
+    this.log.warn({ failure: sentenceOf(failure) }, 'pressure of the machine cannot be read: not compacted');
+  };
 
   #note(ran: boolean, reason: CompactionReason, percent: number | undefined): void {
     this.lastPeriod = { at: new Date(), ran, reason, pressurePercent: percent };
@@ -250,11 +262,10 @@ export class Compactor {
   }
 
   #untilDueMs(): number {
-    const periodMs = this.#settings.period_secs * 1000;
-    return this.#periodStart ? this.#periodStart.atMs + periodMs - this.clock.nowMs() : periodMs;
+    return this.#periodStart ? this.#periodStart.atMs + this.#settings.period_secs * 1000 - this.clock.nowMs() : 0;
   }
 
-  #sample(): Promise<PressureSample> {
-    return new PressureReader(this.kernel, this.clock).sample('/', 'tree');
+  #begun(): Promise<PeriodStart> {
+    return new PressureReader(this.kernel, this.clock).start('/', 'tree', this.#unreadable);
   }
 }

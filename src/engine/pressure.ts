@@ -13,6 +13,12 @@ export interface PressureSample {
   readonly children: ReadonlyMap<string, PressureTotals>;
 }
 
+/** The beginning of a period; without a sample where the pressure could not be read: then it cannot be judged by its end either. */
+export interface PeriodStart {
+  readonly atMs: number;
+  readonly sample: PressureSample | undefined;
+}
+
 /**
  * Percent of the time between two samples in which tasks waited for memory or for I/O, in hundredths: the larger of both, because the kernel often counts one
  * wait as either. Own pressure is the total less what the children had of it. undefined when no time has passed, and when one is of the machine and the
@@ -70,6 +76,12 @@ export class PressureReader {
         if (of && of.ofMachine !== true) children.set(child, of);
       }
     return { atMs: reading.atMs, totals, children };
+  }
+
+  /** The beginning of a period, whether or not pressure can be read. */
+  async start(path: string, scope: PressureScope, onUnreadable?: (failure: unknown) => void): Promise<PeriodStart> {
+    const sample = await this.sample(path, scope).catch((failure: unknown) => void onUnreadable?.(failure));
+    return { atMs: sample?.atMs ?? this.clock.nowMs(), sample: sample ?? undefined };
   }
 
   #reading(path: string): Reading {

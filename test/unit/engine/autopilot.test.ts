@@ -32,6 +32,14 @@ function ends(it: World, path: string): PeriodEnd[] {
   return [...watched(it, path).ends.keys()];
 }
 
+/** From now on no pressure can be read, until what it answers is called. */
+function hidePressure(it: World): () => void {
+  const { pressure } = it.machine.kernel;
+  const totals = pressure.totals.bind(pressure);
+  pressure.totals = () => Promise.reject(refused('EOPNOTSUPP', 'hidden'));
+  return () => void (pressure.totals = totals);
+}
+
 void t.test('a mounted tree alone reclaims nothing: the autopilot is off until somebody asks for it', async (t) => {
   const it = await world();
   const file = it.machine.file('/test', { mib: 16 });
@@ -198,17 +206,38 @@ void t.test('swap that is full or not there: page cache goes, the reason is coun
   t.ok(ends(it, '/test').includes('no_swap'));
 });
 
-void t.test('pressure files that disappear: nothing goes, and it goes on when they are back', async (t) => {
-  const { it } = await flown();
-  const cold = it.machine.file('/test', { mib: 16 });
-  const { pressure } = it.machine.kernel;
-  const totals = pressure.totals.bind(pressure);
-  pressure.totals = () => Promise.reject(refused('EOPNOTSUPP', 'hidden'));
-  await it.periods(8);
-  t.equal(evicted(it, cold), 0);
-  pressure.totals = totals;
+void t.test('pressure files that disappear: nothing goes, it is counted, and goes on when they are back', async (t) => {
+  for (const goneAfterMs of [0, 15_000]) {
+    const { it } = await flown();
+    const cold = it.machine.file('/test', { mib: 16 });
+    await it.clock.advance(goneAfterMs);
+    const show = hidePressure(it);
+    await it.periods(8);
+    t.equal(evicted(it, cold), 0);
+    const { ends } = watched(it, '/test');
+    t.ok((ends.get('psi_unreadable') ?? 0) >= 6, `each period: ${ends.get('psi_unreadable')}`);
+    show();
+    await it.periods(5);
+    t.equal(evicted(it, cold), pages(16));
+    t.notOk(ends.has('error'));
+  }
+});
+
+void t.test('so in the middle of an eviction: it ends there', async (t) => {
+  const { it } = await flown({}, { evictionMsPerMib: 20 });
+  const cold = it.machine.file('/test', { mib: 512 });
+  let show: (() => void) | undefined;
+  it.machine.hooks.afterEviction = (_command, freed) => {
+    if (freed > 64) show ??= hidePressure(it);
+  };
+  await it.periods(4);
+  t.ok(evicted(it, cold) > 0);
+  t.ok(evicted(it, cold) < pages(512));
+  t.same(ends(it, '/test').includes('psi_unreadable'), true);
+  t.notOk(watched(it, '/test').ends.has('error'));
+  show?.();
   await it.periods(5);
-  t.equal(evicted(it, cold), pages(16));
+  t.equal(evicted(it, cold), pages(512));
 });
 
 void t.test('a run that fails is counted and said, and the next period is as usual', async (t) => {

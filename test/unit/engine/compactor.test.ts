@@ -120,15 +120,45 @@ void t.test('compact_force_times: 0 is each period, n is after n without, never 
 });
 
 void t.test('a failure is counted, and the next period is as usual', async (t) => {
-  for (const fault of ['compact', 'freeMemory', 'pressure'] as const) {
+  for (const [fault, reason] of [
+    ['compact', 'error'],
+    ['freeMemory', 'error'],
+    ['pressure', 'psi_unreadable'],
+  ] as const) {
     const it = await compacting();
     fragment(it, 4096);
     await it.clock.advance(50_000);
     it.machine.failNext(fault, refused('EIO', 'broken'));
     await it.clock.advance(400_000);
-    t.equal(it.engine.compactor.reasons.get('error'), 1, fault);
+    t.equal(it.engine.compactor.reasons.get(reason), 1, fault);
     t.equal(it.machine.compactions, 1, fault);
   }
+});
+
+void t.test('pressure that cannot be read: counted as that, at each look, and nothing stops for good', async (t) => {
+  const it = await compacting();
+  const { pressure } = it.machine.kernel;
+  const totals = pressure.totals.bind(pressure);
+  const hide = (): void => void (pressure.totals = () => Promise.reject(refused('EOPNOTSUPP', 'hidden')));
+  hide();
+  await it.clock.advance(310_000);
+  t.same(
+    [...it.engine.compactor.reasons],
+    [['psi_unreadable', 3]],
+    'at the end of a period, and at the beginning of the next',
+  );
+  fragment(it, 4096);
+  it.machine.fragmentation.compactionMs = 60_000;
+  pressure.totals = totals;
+  await it.clock.advance(210_000);
+  t.equal(it.machine.compactions, 1);
+  hide();
+  await it.clock.advance(5000);
+  t.match(it.engine.compactor.lastRun, { outcome: 'psi_unreadable' });
+  pressure.totals = totals;
+  fragment(it, 32_768);
+  await it.clock.advance(400_000);
+  t.equal(it.engine.compactor.lastRun?.outcome, 'done');
 });
 
 void t.test('run does it now; disabling kills it', async (t) => {
