@@ -35,7 +35,7 @@ export class MemcgOverrides {
     }
   }
 
-  /** The settings of a memcg on a node, over those of all memcgs. The same object for the same override and `common`. */
+  /** The settings of a memcg on a node, over those of all memcgs. */
   settingsOf(path: string, node: number, common: MemcgSettings): MemcgSettings {
     if (this.isEmpty) return common;
     for (let layer = path; ; layer = parentOf(layer)) {

@@ -46,8 +46,15 @@ export class AutopilotPeriod {
     private readonly settingsOf: (path: string, node: number) => MemcgSettings,
   ) {}
 
-  /** The end of a group's period and the beginning of its next: the gates, then the eviction. */
-  async end(group: Group, cold: readonly ColdPages[], reader: PressureReader, signal: AbortSignal): Promise<PeriodEnd> {
+  /**
+   * The end of a group's period and the beginning of its next: the gates, then the eviction of what is `cold`; undefined where that cannot be known.
+   */
+  async end(
+    group: Group,
+    cold: readonly ColdPages[] | undefined,
+    reader: PressureReader,
+    signal: AbortSignal,
+  ): Promise<PeriodEnd> {
     const { memcg, settings, watched } = group;
     try {
       const gate = await this.#gate(group, reader);
@@ -55,6 +62,7 @@ export class AutopilotPeriod {
       if (this.surroundings.scanPeriodMs() === 0) return 'scan_period_off';
       const nowMs = this.clock.nowMs();
       if (watched.some(({ watchedSinceMs }) => nowMs - watchedSinceMs < coldMs(settings))) return 'too_few_agings';
+      if (cold === undefined) return 'error';
       const hasSwap = await this.#hasSwap(memcg);
       const narrow = (all: readonly ColdPages[]): ColdPages[] =>
         withinSwappiness(
@@ -125,7 +133,9 @@ export class AutopilotPeriod {
       },
       signal,
     );
-    return (outcome.stoppedBy as PeriodEnd | undefined) ?? (outcome.shortfalls.length > 0 ? 'in_use' : 'done');
+    if (outcome.stoppedBy !== undefined) return outcome.stoppedBy as PeriodEnd;
+    if (outcome.nothingCold) return 'nothing_cold';
+    return outcome.shortfalls.length > 0 ? 'in_use' : 'done';
   }
 
   #endOfFailure(memcg: Memcg, failure: unknown): PeriodEnd {

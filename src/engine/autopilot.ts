@@ -51,7 +51,7 @@ export class Autopilot {
     private readonly kernel: Kernel,
     private readonly clock: Clock,
     private readonly hasPressure: () => boolean,
-    problems: Problems,
+    private readonly problems: Problems,
     private readonly log: Log,
     private readonly surroundings: AutopilotSurroundings,
   ) {
@@ -125,11 +125,7 @@ export class Autopilot {
       try {
         napMs = await this.tick(signal);
       } catch (failure) {
-        if (!signal.aborted)
-          this.log.error(
-            { failure: sentenceOf(failure) },
-            'a round of the autopilot failed; the next one comes as usual',
-          );
+        if (!signal.aborted) this.#failed(failure);
       }
       if (!signal.aborted) await this.clock.sleep(napMs, this.#alarm.signal);
     }
@@ -157,13 +153,18 @@ export class Autopilot {
     await this.#rounds.run('/', signal, async () => {
       await this.#beginPeriods();
       await this.clock.sleep(shortestWindowMs, signal);
-      await this.#round(() => true, signal);
+      if (!signal.aborted) await this.#round(() => true, signal);
     });
     this.wake();
+    if (signal.aborted) throw cancelledRun('the autopilot');
   }
 
   wake(): void {
     this.#alarm.abort();
+  }
+
+  #failed(failure: unknown): void {
+    this.problems.report('mem_agent', `a round failed, the next one comes as usual: ${sentenceOf(failure)}`);
   }
 
   /** Once, when somebody first asks for the autopilot. */
@@ -188,15 +189,14 @@ export class Autopilot {
     const idleMsByPath = new Map<string, number>();
     for (const { memcg, settings } of groups)
       idleMsByPath.set(memcg.path, Math.min(coldMs(settings), idleMsByPath.get(memcg.path) ?? Infinity));
-    const cold = await this.surroundings.coldPages(
-      (path) => idleMsByPath.get(path) ?? Infinity,
-      new Set(idleMsByPath.keys()),
-    );
+    const cold = await this.surroundings
+      .coldPages((path) => idleMsByPath.get(path) ?? Infinity, new Set(idleMsByPath.keys()))
+      .catch((failure: unknown) => void this.#failed(failure));
     const reader = new PressureReader(this.kernel, this.clock);
     const worker = async (): Promise<void> => {
       for (let group = groups.shift(); group && !signal.aborted; group = groups.shift()) {
         const { memcg, watched } = group;
-        const end = await this.#period.end(group, cold.get(memcg.path) ?? [], reader, signal);
+        const end = await this.#period.end(group, cold && (cold.get(memcg.path) ?? []), reader, signal);
         this.book.note(watched, end);
         this.log.debug({ memcg: toText(memcg.path), nodes: watched.map(({ node }) => node), end }, 'a period ended');
       }
@@ -226,6 +226,15 @@ export function noPressure(what: string): ColdpgsError {
     'NO_PRESSURE',
     'EOPNOTSUPP',
     `coldpgs does not ${what} by itself without pressure stall information, which this kernel has not: boot with psi=1 (CONFIG_PSI). Everything else works.`,
+  );
+}
+
+/** What who wrote to a `run` file and was interrupted is told. */
+export function cancelledRun(of: string): ColdpgsError {
+  return new ColdpgsError(
+    'CANCELLED',
+    'EINTR',
+    `The run of ${of} was cancelled before its end: status says what it did until then.`,
   );
 }
 

@@ -4,7 +4,7 @@ import type { CompactionEnd, CompactionRun } from '../kernel/compaction.js';
 import type { FreeMemory } from '../kernel/compaction.js';
 import type { Kernel } from '../kernel/kernel.js';
 import type { Log } from '../log.js';
-import { noPressure } from './autopilot.js';
+import { cancelledRun, noPressure } from './autopilot.js';
 import { type CompactSettings, defaultCompactSettings } from './autopilot-settings.js';
 import { type CompactionReason, decideCompaction, freeBlocks, hugeOrder, smallPages } from './compaction-decision.js';
 import { drainProcessorLists } from './processor-lists.js';
@@ -121,6 +121,7 @@ export class Compactor {
       if (!signal.aborted) await this.#endPeriod(signal);
     });
     this.wake();
+    if (signal.aborted) throw cancelledRun('compaction');
   }
 
   /**
@@ -154,33 +155,47 @@ export class Compactor {
     const now = await this.kernel.compaction.freeMemory();
     const outlook = { pressurePercent: percent, now, before: this.#left, periodsWithout: this.periodsWithout };
     const { run, reason } = decideCompaction(this.#settings, outlook, this.kernel.pageBytes);
-    this.#note(run, reason, percent);
-    if (run) await this.#compact(reason, signal);
+    if (run) await this.#compact(reason, signal, () => this.#note(run, reason, percent));
+    else this.#note(run, reason, percent);
   }
 
-  async #compact(reason: CompactionReason, signal: AbortSignal): Promise<void> {
+  /** Throws KERNEL_REFUSED when it cannot be started, and then `onStart` was not called. */
+  async #compact(reason: CompactionReason, signal: AbortSignal, onStart: () => void): Promise<void> {
     const at = new Date();
     const startMs = this.clock.nowMs();
     const guard = new PressureGuard(this.kernel, this.clock, '/', 'tree', this.#settings.compact_psi_percent_limit);
     const order = this.#settings.compact_order;
-    const result = await this.#inPasses({ order, passes: mostPasses }, (ended) =>
-      this.#reasonToKill(guard, this.clock.nowMs() - startMs, signal, ended),
+    const result = await this.#inPasses(
+      { order, passes: mostPasses },
+      (ended) => this.#reasonToKill(guard, this.clock.nowMs() - startMs, signal, ended),
+      onStart,
     );
-    this.#left = await this.kernel.compaction.freeMemory();
     this.lastRun = { at, reason, ...result, tookMs: this.clock.nowMs() - startMs };
     this.outcomes.set(result.outcome, (this.outcomes.get(result.outcome) ?? 0) + 1);
     this.log.info({ ...this.lastRun }, 'compacted');
+    this.#left = await this.#freeMemoryLeft();
+  }
+
+  /** undefined where that cannot be read: the next compaction is judged as the first is. */
+  #freeMemoryLeft(): Promise<FreeMemory | undefined> {
+    return this.kernel.compaction.freeMemory().catch((failure: unknown) => {
+      this.log.warn({ failure: sentenceOf(failure) }, 'what a compaction left free cannot be read');
+      return undefined;
+    });
   }
 
   /** Passes over a node, or over all of them, for blocks of an order; the first that ends in another way than "done" is the last. */
   async #inPasses(
     { node, order, passes }: { readonly node?: number | undefined; readonly order: number; readonly passes: number },
     reasonToKill: ReasonToKill,
+    onStart: () => void = () => undefined,
   ): Promise<CompactionResult> {
     const atFirst = this.#free(node, order).blocks;
     await drainProcessorLists(this.kernel, this.log);
     for (let pass = 1, before = atFirst; ; pass++) {
-      const outcome = await this.#watch(this.#begin(node), reasonToKill);
+      const going = this.#begin(node);
+      if (pass === 1) onStart();
+      const outcome = await this.#watch(going, reasonToKill);
       await drainProcessorLists(this.kernel, this.log);
       const { blocks, inFragments } = this.#free(node, order);
       const helps = inFragments >= worthAnotherPass && (pass === 1 || blocks - before >= worthAnotherPass);

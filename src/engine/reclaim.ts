@@ -25,6 +25,8 @@ export interface ReclaimOutcome {
   readonly waitedMs: number;
   /** Why less was done than asked, as sentences; empty when all that was proven cold went. */
   readonly shortfalls: readonly string[];
+  /** Whether nothing was proven cold when it began. */
+  readonly nothingCold: boolean;
   /** What the request's guard ended the run for; undefined when it did not. */
   readonly stoppedBy: string | undefined;
 }
@@ -109,7 +111,10 @@ export class Reclaim {
     }
     if (sent && sent.pages >= fewPages && !plan.cold.some(({ type }) => type === 'anon'))
       run.shortfalls.push(sentAndNotFreed(sent.pages * this.kernel.pageBytes));
-    else if (run.freedPages === 0) run.shortfalls.push(...nothingProven(run.request, plan));
+    else if (run.freedPages === 0) {
+      run.nothingCold = plan.cold.length === 0;
+      run.shortfalls.push(...nothingProven(run.request, plan));
+    }
     const listed = await this.steps.listed(run.request.memcg);
     const { deviceIdleMs } = run.request;
     const veins = this.#withoutCacheInUse(run, plan.cold).map((cold) => openVein(cold, listed, deviceIdleMs));
@@ -177,10 +182,10 @@ export class Reclaim {
   }
 
   #outcome(run: Run): ReclaimOutcome {
-    const { evictionMs, waitedMs, shortfalls, stoppedBy } = run;
+    const { evictionMs, waitedMs, shortfalls, nothingCold, stoppedBy } = run;
     const freedBytes = run.freedPages * this.kernel.pageBytes;
     this.log.info({ memcg: toText(run.request.memcg.path), freedBytes, evictionMs, waitedMs }, 'reclaimed');
-    return { freedBytes, evictionMs, waitedMs, shortfalls, stoppedBy };
+    return { freedBytes, evictionMs, waitedMs, shortfalls, nothingCold, stoppedBy };
   }
 }
 

@@ -48,6 +48,8 @@ export interface Run {
   folded: boolean;
   writesAtOnce: boolean;
   readonly shortfalls: string[];
+  /** Whether nothing was proven cold when it began. */
+  nothingCold: boolean;
   /** What the guard ended the run for. */
   stoppedBy: string | undefined;
 }
@@ -67,6 +69,7 @@ export function startRun(request: ReclaimRequest, pageBytes: number, signal: Abo
     folded: false,
     writesAtOnce: false,
     shortfalls: [],
+    nothingCold: false,
     stoppedBy: undefined,
   };
 }

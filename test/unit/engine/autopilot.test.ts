@@ -289,6 +289,61 @@ void t.test('run does it now, under the same gates', async (t) => {
   t.ok(ends(it, '/test').includes('period_psi_exceeds_limit'));
 });
 
+void t.test('a run that is interrupted says so', async (t) => {
+  const { it } = await flown({ period_secs: 100, eviction_run_aging_count_min: 2 }, { evictionMsPerMib: 20 });
+  const cold = it.machine.file('/test', { mib: 512 });
+  await it.clock.advance(50_000);
+  await it.clock.finish(it.engine.autopilot.runNow(never()));
+  await it.clock.advance(175_000);
+  for (const afterMs of [100, 6000]) {
+    const interrupted = new AbortController();
+    const run = it.engine.autopilot.runNow(interrupted.signal);
+    void run.catch(() => undefined);
+    await it.clock.advance(afterMs);
+    interrupted.abort();
+    await t.rejects(it.clock.finish(run), { code: 'CANCELLED', errno: 'EINTR' });
+  }
+  t.ok(evicted(it, cold) < pages(512));
+  t.ok(ends(it, '/test').includes('cancelled'));
+});
+
+void t.test('what is cold cannot be read: each period counts as an error, once, and says so once', async (t) => {
+  const { it } = await flown();
+  const cold = it.machine.file('/test', { mib: 16 });
+  const { lruGen } = it.machine.kernel;
+  const read = lruGen.read.bind(lruGen);
+  await it.clock.advance(15_000);
+  lruGen.read = () => Promise.reject(refused('EIO', 'broken'));
+  await it.periods(5);
+  const errors = watched(it, '/test').ends.get('error') ?? 0;
+  t.ok(errors >= 3 && errors <= 5, `${errors} errors`);
+  const said = it.problems().filter((problem) => problem.startsWith('mem_agent: '));
+  t.ok(said.length <= 6, `said ${said.length} times`);
+  lruGen.read = read;
+  await it.periods(10);
+  t.equal(evicted(it, cold), pages(16));
+});
+
+void t.test('a run that finds nothing cold any more ends as nothing_cold', async (t) => {
+  const { it } = await flown();
+  const file = it.machine.file('/test', { mib: 16 });
+  const { lruGen } = it.machine.kernel;
+  const readOne = lruGen.readOne.bind(lruGen);
+  // As after an aging by somebody else, and another.
+  lruGen.readOne = async (path) => {
+    const listed = await readOne(path);
+    const young = listed?.nodes.map((one) => ({
+      ...one,
+      generations: one.generations.map((generation) => ({ ...generation, ageMs: 0 })),
+    }));
+    return listed && young && { ...listed, nodes: young };
+  };
+  await it.periods(8);
+  t.equal(evicted(it, file), 0);
+  t.ok(ends(it, '/test').includes('nothing_cold'), ends(it, '/test').join(' '));
+  t.notOk(ends(it, '/test').includes('in_use'));
+});
+
 void t.test('the memcg of coldpgs itself is left alone', async (t) => {
   const { it } = await flown();
   const own = it.machine.file('/system.slice/coldpgs.service', { mib: 16 });

@@ -131,8 +131,39 @@ void t.test('a failure is counted, and the next period is as usual', async (t) =
     it.machine.failNext(fault, refused('EIO', 'broken'));
     await it.clock.advance(400_000);
     t.equal(it.engine.compactor.reasons.get(reason), 1, fault);
+    t.equal(
+      [...it.engine.compactor.reasons.values()].reduce((sum, one) => sum + one),
+      4,
+      'each period counts once',
+    );
     t.equal(it.machine.compactions, 1, fault);
   }
+});
+
+void t.test('a compaction is on record though what it left cannot be read', async (t) => {
+  const it = await compacting();
+  fragment(it, 4096);
+  await it.clock.advance(101_000);
+  it.machine.failNext('freeMemory', refused('EIO', 'broken'));
+  await it.clock.advance(10_000);
+  t.match(it.engine.compactor.lastRun, { reason: 'fragmented', outcome: 'done', blocksGained: 8 });
+  t.same([...it.engine.compactor.outcomes], [['done', 1]]);
+  t.same([...it.engine.compactor.reasons], [['fragmented', 1]]);
+});
+
+void t.test('a run that is interrupted says so', async (t) => {
+  const it = await compacting();
+  fragment(it, 4096);
+  it.machine.fragmentation.compactionMs = 60_000;
+  for (const afterMs of [500, 5000]) {
+    const interrupted = new AbortController();
+    const run = it.engine.compactor.runNow(interrupted.signal);
+    void run.catch(() => undefined);
+    await it.clock.advance(afterMs);
+    interrupted.abort();
+    await t.rejects(it.clock.finish(run), { code: 'CANCELLED', errno: 'EINTR' });
+  }
+  t.equal(it.engine.compactor.lastRun?.outcome, 'cancelled');
 });
 
 void t.test('pressure that cannot be read: counted as that, at each look, and nothing stops for good', async (t) => {
