@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { CompactionEnd, CompactionInterface, CompactionRun, FreeMemory } from '../compaction.js';
 import { parseFreeBlocks, parseFreeBlocksByNode } from '../buddyinfo.js';
@@ -7,11 +7,11 @@ import { parseFreeBytes } from '../meminfo.js';
 import { parseMovablePages } from '../pagetypeinfo.js';
 import { readText, readTextSync, writeText } from './kernel-file.js';
 import type { KernelPaths } from './paths.js';
-import { kernelRefused } from './refusal.js';
+import { isGone, kernelRefused } from './refusal.js';
 
 /**
  * Starts a process for each line it reads, which asks for a compaction by writing to the file of that name, and prints its exit status; SIGUSR1 kills the process. A shell of its own,
- * started before the mount: a child of the daemon itself would inherit /dev/fuse. It alone kills, because only the parent knows that a process id
+ * started before the mount: a child of the daemon itself may inherit /dev/fuse. It alone kills, because only the parent knows that a process id
  * still is its child's.
  */
 const script = `
@@ -39,13 +39,22 @@ done
 
 export class LinuxCompaction implements CompactionInterface {
   #starter: ChildProcess | undefined;
+  /** Whether somebody killed it. */
+  #isLost = false;
   #killed = false;
   #onEnd: ((end: CompactionEnd) => void) | undefined;
 
   constructor(
     private readonly paths: Pick<
       KernelPaths,
-      'meminfo' | 'pageTypes' | 'freeBlocks' | 'refreshCounters' | 'compactMemory' | 'compactNode'
+      | 'meminfo'
+      | 'pageTypes'
+      | 'freeBlocks'
+      | 'refreshCounters'
+      | 'compactMemory'
+      | 'compactNode'
+      | 'openFiles'
+      | 'openFileInfo'
     >,
   ) {}
 
@@ -57,6 +66,7 @@ export class LinuxCompaction implements CompactionInterface {
       cwd: '/',
     });
     this.#starter = starter;
+    this.#isLost = false;
     starter.on('error', () => this.#gone(starter));
     starter.on('exit', () => this.#gone(starter));
     starter.stdin.on('error', () => undefined);
@@ -102,10 +112,11 @@ export class LinuxCompaction implements CompactionInterface {
   }
 
   start(node?: number): CompactionRun {
+    if (this.#isLost && !this.#onEnd && !mayInheritFuse(this.paths)) this.prepare();
     const starter = this.#starter;
     if (!starter?.stdin || this.#onEnd)
       throw kernelRefused(
-        'No process can be started for the compaction: the last one has not ended, or /bin/sh is not there.',
+        'No process can be started for the compaction: the last one has not ended, or the shell coldpgs-compaction is not there (any more). Start coldpgs again.',
         undefined,
       );
     const ended = new Promise<CompactionEnd>((resolve) => {
@@ -134,7 +145,35 @@ export class LinuxCompaction implements CompactionInterface {
   }
 
   #gone(starter: ChildProcess): void {
-    if (this.#starter === starter) this.#starter = undefined;
+    if (this.#starter === starter) {
+      this.#starter = undefined;
+      this.#isLost = true;
+    }
     this.#end('refused');
+  }
+}
+
+const O_CLOEXEC = 0o2000000;
+
+/** Whether a child of this process would hold /dev/fuse: libfuse opens it without close-on-exec. Also where that cannot be seen. */
+function mayInheritFuse({ openFiles, openFileInfo }: Pick<KernelPaths, 'openFiles' | 'openFileInfo'>): boolean {
+  try {
+    return readdirSync(openFiles).some((name) => {
+      if (linkAt(`${openFiles}/${name}`) !== '/dev/fuse') return false;
+      const flags = /^flags:\s+([0-7]+)$/m.exec(readTextSync(`${openFileInfo}/${name}`))?.[1];
+      return flags === undefined || (parseInt(flags, 8) & O_CLOEXEC) === 0;
+    });
+  } catch {
+    return true;
+  }
+}
+
+/** undefined where a file was closed meanwhile. */
+function linkAt(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
   }
 }

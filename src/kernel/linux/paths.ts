@@ -14,6 +14,8 @@ export function kernelPaths({ procRoot, sysRoot, debugfsRoot }: KernelRoots) {
   return {
     mountinfo: `${procRoot}/self/mountinfo`,
     ownCgroup: `${procRoot}/self/cgroup`,
+    openFiles: `${procRoot}/self/fd`,
+    openFileInfo: `${procRoot}/self/fdinfo`,
     auxiliaryVector: `${procRoot}/self/auxv`,
     release: `${procRoot}/sys/kernel/osrelease`,
     swappiness: `${procRoot}/sys/vm/swappiness`,

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { CompactionInterface } from '../../../../src/kernel/compaction.js';
@@ -60,6 +60,66 @@ void t.test('of one node: a write to its own file', async (t) => {
 
 void t.test('a kernel that refuses', async (t) => {
   t.equal(await compacting(t, 'none').compaction.start().ended, 'refused');
+});
+
+/** Kills the processes of this one that start compactions, and waits for their end. */
+async function killStarters(): Promise<void> {
+  for (const pid of readdirSync('/proc').map(Number).filter(Boolean)) if (isStarter(pid)) process.kill(pid, 'SIGKILL');
+  await sleep(100);
+}
+
+function isStarter(pid: number): boolean {
+  try {
+    const parent = Number(/\) \S (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))?.[1]);
+    return parent === process.pid && readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('coldpgs-compaction');
+  } catch {
+    return false;
+  }
+}
+
+void t.test(
+  'the process that starts others is killed: another one does, where it does not inherit /dev/fuse',
+  async (t) => {
+    const closesOnExec = 0o2100002;
+    for (const [flags, restarts] of [
+      [undefined, true],
+      [closesOnExec, true],
+      [0o100002, false],
+    ] as const) {
+      const it = machine(t);
+      it.write(file, '');
+      for (const folder of ['fd', 'fdinfo']) mkdirSync(it.file(`proc/self/${folder}`));
+      if (flags !== undefined) {
+        symlinkSync('/dev/fuse', it.file('proc/self/fd/9'));
+        writeFileSync(it.file('proc/self/fdinfo/9'), `pos:\t0\nflags:\t0${flags.toString(8)}\nmnt_id:\t9\n`);
+      }
+      const { compaction } = it.kernel;
+      compaction.prepare();
+      t.teardown(() => compaction.close());
+      await killStarters();
+      if (restarts) t.equal(await compaction.start().ended, 'done');
+      else t.throws(() => compaction.start(), { code: 'KERNEL_REFUSED' }, 'a dead mount would hang');
+      compaction.close();
+    }
+  },
+);
+
+void t.test('it is killed in the middle of a compaction: that counts as refused, the next one as usual', async (t) => {
+  const it = machine(t);
+  execFileSync('mkfifo', [it.file(file)]);
+  mkdirSync(it.file('proc/self/fd'));
+  const { compaction } = it.kernel;
+  compaction.prepare();
+  t.teardown(() => compaction.close());
+  const run = compaction.start();
+  await killStarters();
+  t.equal(await run.ended, 'refused');
+  const next = compaction.start();
+  const killing = setInterval(() => next.kill(), 20);
+  t.equal(await next.ended, 'killed');
+  clearInterval(killing);
+  // What the killed one had begun goes on until somebody reads.
+  readFileSync(it.file(file));
 });
 
 void t.test('without the process that starts others nothing is started', async (t) => {
