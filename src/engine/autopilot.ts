@@ -33,6 +33,8 @@ const runsAtOnce = 3;
 const togetherShare = 0.05;
 const longestNapMs = 3_600_000;
 const shortestNapMs = 200;
+/** So often is looked whether what is in a round may be due again. */
+const lookMs = 1000;
 
 /**
  * Reclaims by itself: every period, in each memcg, what several agings in a row found unused, as long as tasks there do not have to wait for memory or
@@ -43,7 +45,13 @@ export class Autopilot {
   #common: MemcgSettings = defaultMemcgSettings;
   readonly #overrides = new MemcgOverrides();
   #alarm = new AbortController();
-  readonly #rounds = new Turns(1);
+  /** Those that the loop began and that have not ended. */
+  readonly #rounds = new Set<Promise<void>>();
+  /** What is in a round: it is in no other one until that has come to it. */
+  readonly #inRound = new Set<Watched>();
+  readonly #runsNow = new Turns(1);
+  /** The ends of periods, whatever round they are of. */
+  readonly #ends = new Turns(runsAtOnce);
   readonly #period: AutopilotPeriod;
   #hasToldOfMachine = false;
 
@@ -121,7 +129,7 @@ export class Autopilot {
     signal.addEventListener('abort', () => this.wake(), { once: true });
     while (!signal.aborted) {
       this.#alarm = new AbortController();
-      let napMs = 1000;
+      let napMs = lookMs;
       try {
         napMs = await this.tick(signal);
       } catch (failure) {
@@ -129,19 +137,20 @@ export class Autopilot {
       }
       if (!signal.aborted) await this.clock.sleep(napMs, this.#alarm.signal);
     }
+    await Promise.all(this.#rounds);
   }
 
-  /** Begins and ends the periods that are due. Answers the milliseconds until the next is. */
+  /** Begins the periods that are due, and a round that ends those that are, without waiting for it. Answers the milliseconds until there is more to do. */
   async tick(signal: AbortSignal): Promise<number> {
-    await this.#rounds.run('/', signal, async () => {
-      await this.#beginPeriods();
-      const nowMs = this.clock.nowMs();
-      await this.#round(
-        (watched) => this.#untilDueMs(watched, nowMs) <= watched.settings.period_secs * 1000 * togetherShare,
-        signal,
-      );
-    });
+    await this.#beginPeriods();
     const nowMs = this.clock.nowMs();
+    const round = this.#round(
+      (watched) => this.#untilDueMs(watched, nowMs) <= watched.settings.period_secs * 1000 * togetherShare,
+      signal,
+    )
+      .catch((failure: unknown) => this.#failed(failure))
+      .finally(() => this.#rounds.delete(round));
+    this.#rounds.add(round);
     const next = Math.min(longestNapMs, ...this.#enabled().map((watched) => this.#untilDueMs(watched, nowMs)));
     return Math.max(shortestNapMs, next);
   }
@@ -150,10 +159,12 @@ export class Autopilot {
   async runNow(signal: AbortSignal): Promise<void> {
     if (this.#isOff())
       throw new ColdpgsError('BAD_VALUE', 'EINVAL', 'The autopilot is disabled: write false to disabled first.');
-    await this.#rounds.run('/', signal, async () => {
+    await this.#runsNow.run('/', signal, async () => {
       await this.#beginPeriods();
       await this.clock.sleep(shortestWindowMs, signal);
-      if (!signal.aborted) await this.#round(() => true, signal);
+      const underWay = Promise.all(this.#rounds);
+      await this.#round(() => true, signal);
+      if (!signal.aborted) await Promise.race([underWay, abortOf(signal)]);
     });
     this.wake();
     if (signal.aborted) throw cancelledRun('the autopilot');
@@ -178,14 +189,16 @@ export class Autopilot {
   async #beginPeriods(): Promise<void> {
     const reader = new PressureReader(this.kernel, this.clock);
     for (const watched of this.#enabled()) {
-      if (watched.periodStart) continue;
+      if (watched.periodStart || this.#inRound.has(watched)) continue;
       watched.periodStart = await reader.start(watched.memcg.path, pressureScopeOf(watched.memcg.path));
     }
   }
 
+  /** Ends the periods that are due and in no other round. */
   async #round(isDue: (watched: Watched) => boolean, signal: AbortSignal): Promise<void> {
-    const groups = groupsOf(this.#enabled().filter(isDue));
+    const groups = groupsOf(this.#enabled().filter((watched) => !this.#inRound.has(watched) && isDue(watched)));
     if (groups.length === 0) return;
+    for (const { watched } of groups) for (const one of watched) this.#inRound.add(one);
     const idleMsByPath = new Map<string, number>();
     for (const { memcg, settings } of groups)
       idleMsByPath.set(memcg.path, Math.min(coldMs(settings), idleMsByPath.get(memcg.path) ?? Infinity));
@@ -194,18 +207,36 @@ export class Autopilot {
       .catch((failure: unknown) => void this.#failed(failure));
     const reader = new PressureReader(this.kernel, this.clock);
     const worker = async (): Promise<void> => {
-      for (let group = groups.shift(); group && !signal.aborted; group = groups.shift()) {
+      for (let group = groups.shift(); group; group = groups.shift()) {
         const { memcg, watched } = group;
-        const end = await this.#period.end(group, cold && (cold.get(memcg.path) ?? []), reader, signal);
-        this.book.note(watched, end);
-        this.log.debug({ memcg: toText(memcg.path), nodes: watched.map(({ node }) => node), end }, 'a period ended');
+        const end = (): Promise<void> => this.#end(group, cold && (cold.get(memcg.path) ?? []), reader, signal);
+        await this.#ends.run(memcg.path, signal, end).catch((failure: unknown) => {
+          if (!signal.aborted) this.#failed(failure);
+        });
+        for (const one of watched) this.#inRound.delete(one);
       }
     };
     await Promise.all(Array.from({ length: runsAtOnce }, worker));
   }
 
-  #untilDueMs({ periodStart, settings }: Watched, nowMs: number): number {
-    return periodStart ? periodStart.atMs + settings.period_secs * 1000 - nowMs : 0;
+  async #end(
+    group: Group,
+    cold: readonly ColdPages[] | undefined,
+    reader: PressureReader,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { memcg, watched } = group;
+    // Its settings have changed while it waited: its period begins anew.
+    if (watched.some(({ periodStart }) => !periodStart)) return;
+    const end = await this.#period.end(group, cold, reader, signal);
+    this.book.note(watched, end);
+    this.log.debug({ memcg: toText(memcg.path), nodes: watched.map(({ node }) => node), end }, 'a period ended');
+  }
+
+  #untilDueMs(watched: Watched, nowMs: number): number {
+    const { periodStart, settings } = watched;
+    const dueMs = periodStart ? periodStart.atMs + settings.period_secs * 1000 - nowMs : 0;
+    return this.#inRound.has(watched) ? Math.max(lookMs, dueMs) : dueMs;
   }
 
   #enabled(): Watched[] {
@@ -236,6 +267,10 @@ export function cancelledRun(of: string): ColdpgsError {
     'EINTR',
     `The run of ${of} was cancelled before its end: status says what it did until then.`,
   );
+}
+
+function abortOf(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 function intervalMsOf(settings: MemcgSettings): number {

@@ -344,6 +344,29 @@ void t.test('a run that finds nothing cold any more ends as nothing_cold', async
   t.notOk(ends(it, '/test').includes('in_use'));
 });
 
+void t.test('a long run of one memcg does not hold up the periods of the others', async (t) => {
+  const { it } = await flown({}, { evictionMsPerMib: 100 });
+  const slow = it.machine.file('/slow', { mib: 2048 });
+  it.machine.file('/quick', { mib: 1 });
+  await it.periods(5);
+  t.ok(evicted(it, slow) > 0);
+  const ended = (path: string): number => [...watched(it, path).ends.values()].reduce((sum, one) => sum + one, 0);
+  const before = { slow: ended('/slow'), quick: ended('/quick') };
+  await it.periods(10);
+  t.ok(evicted(it, slow) < pages(2048), 'the run goes on');
+  t.equal(ended('/slow'), before.slow);
+  t.ok(ended('/quick') - before.quick >= 9, `${ended('/quick') - before.quick} periods of the other one`);
+  const late = it.machine.file('/late', { mib: 4 });
+  const run = it.engine.autopilot.runNow(never());
+  let hasEnded = false;
+  void run.then(() => (hasEnded = true));
+  await it.periods(6);
+  t.equal(evicted(it, late), pages(4));
+  t.notOk(hasEnded, 'a run by hand waits for those that were under way');
+  await it.clock.finish(run);
+  t.equal(evicted(it, slow), pages(2048));
+});
+
 void t.test('the memcg of coldpgs itself is left alone', async (t) => {
   const { it } = await flown();
   const own = it.machine.file('/system.slice/coldpgs.service', { mib: 16 });
