@@ -130,8 +130,7 @@ function percent<Key extends string>(key: Key, says: string) {
       .number()
       .min(0)
       .max(100)
-      .refine((value) => Number(value.toFixed(2)) === value)
-      .meta({ multipleOf: 0.01 }),
+      .refine((value) => Number(value.toFixed(2)) === value),
     allowed: 'percent from 0 to 100, with two decimals at most',
     says,
   } as const;

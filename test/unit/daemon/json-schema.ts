@@ -22,9 +22,6 @@ const keywords: Readonly<Record<string, Check>> = {
   enum: (value, words: unknown[]) => words.includes(value),
   minimum: (value, least: number) => typeof value !== 'number' || value >= least,
   maximum: (value, most: number) => typeof value !== 'number' || value <= most,
-  // As the standard means it: in decimal.
-  multipleOf: (value, step: number) =>
-    typeof value !== 'number' || Number((Math.round(value / step) * step).toFixed(9)) === value,
   pattern: (value, pattern: string) => typeof value !== 'string' || new RegExp(pattern).test(value),
   minLength: (value, least: number) => typeof value !== 'string' || value.length >= least,
   anyOf: (value, schemas: Schema[], root) => schemas.some((schema) => isValid(value, schema, root)),
