@@ -1,8 +1,8 @@
 import yargs, { type Argv } from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { autopilotOptions, parseAutopilotOptions } from '../daemon/autopilot-options.js';
+import { autopilotOptions, cgroupsOption, parseAutopilotOptions } from '../daemon/autopilot-options.js';
 import { packageVersion } from '../daemon/package-version.js';
-import { memAgentFolder, MountedFiles, mountOption } from './mounted-files.js';
+import { fitsOneWrite, memAgentFolder, MountedFiles, mountOption } from './mounted-files.js';
 import { runParser } from './parser.js';
 
 type Given = Record<string, unknown> & { mount: string };
@@ -67,18 +67,26 @@ function withCgroups(command: Argv): Argv {
   return command;
 }
 
-/** All that is asked for in one write: taken whole or not at all. */
+/** All that is asked for in one write, taken whole or not at all; memcgs that do not fit into one in several before the rest. */
 function set(given: Given, half: 'memcg' | 'compact'): void {
-  // Checked here as well, for sentences that name the options.
-  parseAutopilotOptions(given);
+  const cgroups = cgroupWords.flatMap((word) =>
+    ((given[`memcg-${word}`] ?? []) as string[]).map((text) => ({ word, text: text.trim() })),
+  );
+  // Checked here as well: for sentences that name the options, and so that nothing is half done for a slip of the pen.
+  parseAutopilotOptions({ ...given, [cgroupsOption.name]: cgroups.map(({ text }) => text) });
   const values = autopilotOptions
     .filter((one) => one.half === half && given[one.name] !== undefined)
     .map(({ name, key }) => `${JSON.stringify(key)}:${jsonValue(String(given[name]), key)}`);
-  const cgroups = cgroupWords.flatMap((word) =>
-    ((given[`memcg-${word}`] ?? []) as string[]).map((text) => JSON.stringify(`${word} ${text}`)),
+  const commands = cgroups.map(({ word, text }) => JSON.stringify(`${word} ${text}`));
+  const whole = `{${[...values, ...(commands.length > 0 ? [`"cgroups":[${commands.join(',')}]`] : [])].join(',')}}`;
+  const files = new MountedFiles(given.mount);
+  const settings = `${memAgentFolder}/${half}/settings`;
+  if (fitsOneWrite(whole)) return files.write(settings, whole);
+  files.writeLines(
+    `${memAgentFolder}/memcg/cgroups`,
+    cgroups.map(({ word, text }) => `${word} ${text.replaceAll('\n', '\\012')}`),
   );
-  if (half === 'memcg' && cgroups.length > 0) values.push(`"cgroups":[${cgroups.join(',')}]`);
-  new MountedFiles(given.mount).write(`${memAgentFolder}/${half}/settings`, `{${values.join(',')}}`);
+  if (values.length > 0) files.write(settings, `{${values.join(',')}}`);
 }
 
 /** Digits are handed on as they are: the largest u64 is no number of ours. */
