@@ -1,81 +1,21 @@
 /** Every command line of mem-agent's and of Kata's document, as it is written there, against the daemon over a simulated machine. */
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
-import { program } from './compiled.js';
-import { SimulatingDaemon } from './files-daemon.js';
-import { command, type Ended, eventually, reasonToSkip, temporaryFolder } from './fixture.js';
+import t from 'tap';
+import { command, type Ended, reasonToSkip, temporaryFolder } from './fixture.js';
+import { Bench, blocksOf, daemonAt, type Half, otherThan, textsIn } from './mem-agent-bench.js';
 
 const skip = reasonToSkip();
-const documents = new URL('../fixtures/documents/', import.meta.url);
 
-function blocksOf(document: string): string[] {
-  return readFileSync(new URL(`${document}.txt`, documents), 'utf8').split('====\n');
-}
-
-/** A place where the documents' programs are where the documents have them. */
-class Bench {
-  readonly mountPoint: string;
-  readonly config: string;
-  readonly #programs: string;
-
-  constructor(readonly folder: string) {
-    this.mountPoint = join(folder, 'mnt');
-    this.config = join(folder, 'configuration.toml');
-    this.#programs = join(folder, 'bin');
-    const built = join(folder, 'mem-agent/target/debug');
-    for (const path of [this.mountPoint, this.#programs, built]) mkdirSync(path, { recursive: true });
-    copyFileSync(new URL('configuration.toml', documents), this.config);
-    this.#program(this.#programs, 'sudo', 'exec "$@"');
-    this.#program(this.#programs, 'kata-agent-ctl', `exec ${process.execPath} ${program('kata-agent-ctl')} "$@"`);
-    this.#program(built, 'mem-agent-ctl', `exec ${process.execPath} ${program('mem-agent-ctl')} "$@"`);
-    this.#program(
-      built,
-      'mem-agent-srv',
-      `exec ${process.execPath} ${program('mem-agent-srv')} "$@" --simulate ${this.mountPoint}`,
-    );
-  }
-
-  /** Runs a block: prompts are none of the shell's, and paths are those of the bench. */
-  run(block: string): Promise<Ended> {
-    const script = block.replace(/^\$ /gm, '').replace(/^(config_file=).*/m, `$1${this.config}`);
-    const folder = block.startsWith('cd mem-agent') ? this.folder : join(this.folder, 'mem-agent');
-    return command('bash', [
-      '-c',
-      `cd '${folder}'; export PATH='${this.#programs}':"$PATH" COLDPGS_MOUNT='${this.mountPoint}' NODE_OPTIONS=; ${script}`,
-    ]);
-  }
-
-  read(half: 'memcg' | 'compact', key: string): Promise<string> {
-    return command('cat', [`${this.mountPoint}/sys/kernel/mm/mem_agent/${half}/${key}`]).then(({ stdout }) =>
-      stdout.trim(),
-    );
-  }
-
-  async settings(half: 'memcg' | 'compact'): Promise<Record<string, unknown>> {
-    return JSON.parse(await this.read(half, 'settings')) as Record<string, unknown>;
-  }
-
-  #program(folder: string, name: string, script: string): void {
-    writeFileSync(join(folder, name), `#!/bin/sh\n${script}\n`);
-    chmodSync(join(folder, name), 0o755);
-  }
-}
-
-async function daemonAt(t: Test, bench: Bench, options: readonly string[] = []): Promise<SimulatingDaemon> {
-  const daemon = new SimulatingDaemon(t, bench.mountPoint, options);
-  await daemon.logged('mounted');
-  return daemon;
-}
-
-/** The JSON of a block's request, if it is one. */
-function requestIn(block: string): { half: 'memcg' | 'compact'; settings: Record<string, unknown> } | undefined {
+/** What a client's block sets, each value as it is written. */
+function changeIn(block: string): { half: Half; settings: Record<string, string> } {
   const [, request, json = ''] = /(MemAgentMemcgSet|MemAgentCompactSet) json:\/\/(\{.*\})/.exec(block) ?? [];
-  if (request === undefined) return undefined;
-  return {
-    half: request === 'MemAgentMemcgSet' ? 'memcg' : 'compact',
-    settings: JSON.parse(json) as Record<string, unknown>,
-  };
+  if (request !== undefined)
+    return { half: request === 'MemAgentMemcgSet' ? 'memcg' : 'compact', settings: textsIn(json) };
+  const [, half, key = '', value = ''] =
+    /mem-agent-ctl (memcg|compact)set --(?:memcg|compact)-(\w+) (\w+)/.exec(block) ?? [];
+  if (half !== 'memcg' && half !== 'compact') throw new Error(`nothing is set by ${block}`);
+  return { half, settings: { [key]: value } };
 }
 
 void t.test('mem-agent-srv starts the daemon with the autopilot on', { skip, timeout: 100_000 }, async (t) => {
@@ -83,19 +23,14 @@ void t.test('mem-agent-srv starts the daemon with the autopilot on', { skip, tim
   t.equal(blocks.length, 3);
   for (const block of blocks) {
     const bench = new Bench(await temporaryFolder(t));
-    const running = bench.run(
-      `${block.trimEnd()} & pid=$!; while kill -0 $pid && ! [ -e '${bench.folder}/end' ]; do sleep 0.1; done; kill $pid; wait $pid`,
-    );
-    await eventually('the mount', () => existsSync(`${bench.folder}/end`) || isMounted(bench.mountPoint));
-    const settings = await bench.settings('memcg');
-    t.match(
-      settings,
-      { disabled: block.includes('--memcg-disabled true'), swap: block.includes('--memcg-swap true') },
-      block,
-    );
-    t.match(await bench.settings('compact'), { disabled: false, compact_sec_max: 300 });
-    writeFileSync(`${bench.folder}/end`, '');
-    await running;
+    await bench.whileServing(block, async () => {
+      t.match(
+        await bench.settings('memcg'),
+        { disabled: block.includes('--memcg-disabled true'), swap: block.includes('--memcg-swap true') },
+        block,
+      );
+      t.match(await bench.settings('compact'), { disabled: false, compact_sec_max: 300 });
+    });
   }
 });
 
@@ -106,31 +41,100 @@ void t.test('mem-agent-ctl and kata-agent-ctl change a running one', { skip, tim
     /-ctl /.test(block),
   );
   t.ok(blocks.length > 20);
-  for (const block of blocks) {
+  for (const block of new Set(blocks)) {
+    const { half, settings } = changeIn(block);
+    // Most of the documents' values are the defaults: what is there before is none of them.
+    for (const [key, value] of Object.entries(settings)) await bench.write(half, key, otherThan(value));
+    const before = await bench.texts(half);
+    t.match(before, Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, otherThan(value)])));
     const { status, stderr } = await bench.run(block);
     t.equal(status, 0, `${block}${stderr}`);
-    const request = requestIn(block);
-    if (request)
-      t.match(
-        await bench.settings(request.half),
-        request.settings.compact_force_times === undefined ? request.settings : {},
-        block,
-      );
-    else t.match(await bench.settings('memcg'), { disabled: true });
+    t.same(await bench.texts(half), { ...before, ...settings }, block);
   }
-  t.equal(await bench.read('compact', 'compact_force_times'), '18446744073709551615');
 });
+
+/** Kata's keys for those of the files. */
+const kataKeys: Readonly<Record<Half, readonly string[]>> = {
+  memcg: [
+    'memcg_swap',
+    'memcg_swappiness_max',
+    'memcg_period_secs',
+    'memcg_period_psi_percent_limit',
+    'memcg_eviction_psi_percent_limit',
+    'memcg_eviction_run_aging_count_min',
+  ],
+  compact: [
+    'compact_period_secs',
+    'compact_period_psi_percent_limit',
+    'compact_psi_percent_limit',
+    'compact_sec_max',
+    'compact_order',
+    'compact_threshold',
+    'compact_force_times',
+  ],
+};
+
+/** What a block's sed command looks for, and the line that it means to leave. */
+function editIn(block: string): { key: string; line: string } {
+  const [, key = '', line = ''] = /'s\/\^#(\w+)\.\*\$\/(.*)\/g'/.exec(block) ?? [];
+  return { key, line: line.replaceAll('\\', '') };
+}
+
+const sedBlocks = blocksOf('kata-how-to-use-memory-agent').filter((block) => block.includes('sed -i'));
 
 void t.test('what the sed commands write is imported', { skip, timeout: 100_000 }, async (t) => {
   const bench = new Bench(await temporaryFolder(t));
-  const blocks = blocksOf('kata-how-to-use-memory-agent').filter((block) => block.includes('sed -i'));
-  t.ok(blocks.length > 15);
-  for (const block of blocks) t.equal((await bench.run(block)).status, 0, block);
+  const lines = (): string[] => readFileSync(bench.config, 'utf8').split('\n');
+  t.ok(sedBlocks.length > 15);
+  for (const block of sedBlocks) {
+    const { key, line } = editIn(block);
+    t.equal((await bench.run(block)).status, 0, block);
+    t.notOk(
+      lines().some((one) => one.startsWith(`#${key}`)),
+      `no line for ${key} is left as it was`,
+    );
+    // The document's command for memcg_swap takes the line of memcg_swappiness_max as well: that of the latter finds none.
+    if (key === 'memcg_swap') t.equal(lines().filter((one) => one === line).length, 2, line);
+    else t.equal(lines().filter((one) => one === line).length, key === 'memcg_swappiness_max' ? 0 : 1, line);
+  }
   await daemonAt(t, bench, ['--import-kata', bench.config]);
-  // The document disables both, and its command for memcg_swap takes the line of memcg_swappiness_max as well.
   t.match(await bench.settings('memcg'), { disabled: true, swap: true, swappiness_max: 50, period_secs: 600 });
   t.match(await bench.settings('compact'), { disabled: true, compact_sec_max: 180, compact_order: 9 });
 });
+
+void t.test(
+  'without the lines that disable it, all that they write is in force',
+  { skip, timeout: 100_000 },
+  async (t) => {
+    const bench = new Bench(await temporaryFolder(t));
+    // Backwards, so that memcg_swap comes after memcg_swappiness_max and takes its own line only.
+    const blocks = sedBlocks.filter((block) => !/_disable/.test(block)).reverse();
+    for (const block of blocks) {
+      await bench.run(block);
+      const { line } = editIn(block);
+      t.equal(
+        readFileSync(bench.config, 'utf8')
+          .split('\n')
+          .filter((one) => one === line).length,
+        1,
+        line,
+      );
+    }
+    const written = Object.fromEntries(blocks.map((block) => editIn(block).line.split(' = ') as [string, string]));
+    // A command line of other values lies below Kata's file: no default can pass for what the file says.
+    const cmdline = join(bench.folder, 'cmdline');
+    const keys = [...kataKeys.memcg, ...kataKeys.compact];
+    writeFileSync(cmdline, keys.map((key) => `agent.mem_agent_${key}=${otherThan(written[key] ?? '')}`).join(' '));
+    await daemonAt(t, bench, ['--import-kata', bench.config, '--import-cmdline', cmdline]);
+    for (const half of ['memcg', 'compact'] as const) {
+      const expected = kataKeys[half].map((key) => [
+        key.startsWith('memcg_') || /^compact_period/.test(key) ? key.replace(/^(memcg|compact)_/, '') : key,
+        written[key],
+      ]);
+      t.same(await bench.texts(half), { disabled: 'false', ...Object.fromEntries(expected) });
+    }
+  },
+);
 
 void t.test('every block of the documents is one of these, or says nothing to us', async (t) => {
   const others = [...blocksOf('mem-agent'), ...blocksOf('kata-how-to-use-memory-agent')].filter(
@@ -208,7 +212,3 @@ void t.test(
     t.equal(stdout, '30\n');
   },
 );
-
-function isMounted(mountPoint: string): boolean {
-  return readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${mountPoint} `);
-}
