@@ -32,7 +32,7 @@ export function parseAutopilotOptions(given: Readonly<Record<string, unknown>>):
     Object.fromEntries(
       autopilotOptions
         .filter((one) => one.half === half && given[one.name] !== undefined)
-        .map(({ name, key }) => [key, valueOfText(String(given[name]), key)]),
+        .map(({ name, key }) => [key, valueOfText(String(given[name]))]),
     );
   const cgroups = given[cgroupsOption.name];
   try {

@@ -4,7 +4,7 @@ import { compactRows, memcgRows, type SettingRow } from '../engine/autopilot-set
 import { checkCompactSettings, checkMemcgSettings, type GivenSettings } from '../engine/autopilot-values.js';
 import { sentenceOf } from '../errors.js';
 import { parseCgroup } from '../files/mem-agent-cgroups.js';
-import { type Entry, givenOf, settingOf, shownNode } from './config-nodes.js';
+import { type Entry, givenOf, shownNode } from './config-nodes.js';
 
 /** Says what is wrong at a place of the text. */
 export type Complain = (offset: number, sentence: string) => void;
@@ -29,7 +29,7 @@ export function readSetting<Settings>(
   const isKnown = rows.some((row) => row.key === key);
   const given = givenOf(value);
   try {
-    if (given || !isKnown) return check({ [key]: given && settingOf(given, key) }, about);
+    if (given || !isKnown) return check({ [key]: given?.value }, about);
     complain(valueAt, `${about} ${key} takes one value, not ${shownNode(value)}`);
   } catch (failure) {
     complain(isKnown ? valueAt : keyAt, withoutAftermath(failure));

@@ -1,5 +1,4 @@
 import { isMap, isScalar, isSeq, type Node, type Pair } from 'yaml';
-import { valueOfText } from '../engine/autopilot-values.js';
 
 /** One key of a map of YAML, and what stands behind it. */
 export interface Entry {
@@ -34,11 +33,6 @@ export function givenOf(node: Node | null): Given | undefined {
   if (typeof value === 'string') return { value, text: value };
   if (typeof value === 'number' || typeof value === 'boolean') return { value, text: source ?? String(value) };
   return undefined;
-}
-
-/** What one value of the autopilot's settings means: flags may be 1 and 0. */
-export function settingOf({ value }: Given, key: string): unknown {
-  return value === 0 || value === 1 ? valueOfText(String(value), key) : value;
 }
 
 /** What is there, for people. */

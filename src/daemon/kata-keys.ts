@@ -46,7 +46,7 @@ export function autopilotOfKata(entries: readonly KataEntry[]): AutopilotStart {
       wrong.push(`${place}: there is no ${key}; there are ${[enableKey, ...settingsByKey.keys()].join(', ')}`);
     else {
       const half = setting.half;
-      const parsed = { [setting.key]: valueOfText(value, setting.key) };
+      const parsed = { [setting.key]: valueOfText(value) };
       try {
         Object.assign(
           given[half],

@@ -118,5 +118,5 @@ function textsOf(settings: object): Record<string, string> {
 }
 
 function valuesOf(texts: Readonly<Record<string, string>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, valueOfText(text, key)]));
+  return Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, valueOfText(text)]));
 }

@@ -21,16 +21,15 @@ export function checkCompactSettings(given: GivenSettings, about = 'compact'): P
   return checked(compactRows, given, about);
 }
 
-/**
- * A value as it is written to a file or a command line: true, false, digits. What is none of these stays text, for the check to refuse. The largest
- * u64 and i64 are "never".
- */
-export function valueOfText(text: string, key: string): unknown {
+/** A value as it is written to a file or a command line: true, false, digits. What is none of these stays text, for the check to refuse. */
+export function valueOfText(text: string): unknown {
   if (text === 'true' || text === 'false') return text === 'true';
-  if (!/^\d{1,20}(\.\d{1,6})?$/.test(text)) return text;
-  const isFlag = key === 'disabled' || key === 'swap';
-  if (isFlag && (text === '0' || text === '1')) return text === '1';
-  return Number(text);
+  return /^\d{1,20}(\.\d{1,6})?$/.test(text) ? Number(text) : text;
+}
+
+/** A flag may be a number: 1 and 0. Anything else is what it was. */
+export function flagOf(value: unknown): unknown {
+  return value === 0 || value === 1 ? value === 1 : value;
 }
 
 /** A value as files and command lines have it. */
@@ -47,13 +46,18 @@ function checked<Settings>(
   const values: Record<string, boolean | number> = {};
   for (const [key, value] of Object.entries(given)) {
     const row = rows.find((one) => one.key === key);
-    const parsed = row?.schema.safeParse(isNever(key, value) ? Infinity : value);
+    const parsed = row?.schema.safeParse(meant(key, value));
     if (!row) wrong.push(`${about} has no setting ${key}: it has ${rows.map((one) => one.key).join(', ')}`);
     else if (parsed?.success) values[key] = parsed.data;
     else wrong.push(`${about} ${key} takes ${row.allowed}, not ${shown(value)}`);
   }
   if (wrong.length > 0) throw new ColdpgsError('BAD_VALUE', 'EINVAL', `${wrong.join('. ')}. Nothing was changed.`);
   return values as Partial<Settings>;
+}
+
+function meant(key: string, value: unknown): unknown {
+  if (key === 'disabled' || key === 'swap') return flagOf(value);
+  return isNever(key, value) ? Infinity : value;
 }
 
 /** Numbers of this size lose digits on their way through JSON, so whatever is as large as the largest i64 is meant. */

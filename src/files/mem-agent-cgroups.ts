@@ -1,6 +1,6 @@
 import { type MemcgOverride } from '../engine/autopilot-overrides.js';
 
-import { checkMemcgSettings, textOfValue, valueOfText } from '../engine/autopilot-values.js';
+import { checkMemcgSettings, flagOf, textOfValue, valueOfText } from '../engine/autopilot-values.js';
 import { ColdpgsError } from '../errors.js';
 
 /** What is to happen to the memcgs with settings of their own. */
@@ -29,7 +29,7 @@ export function parseCgroup(text: string): MemcgOverride {
     if (key === 'path') path = normalPath(text, value);
     else if (key === 'numa_id') nodes = parseNodes(text, value);
     else if (key === 'no_subdir') noSubdir = parseFlag(text, key, value);
-    else settings[key] = valueOfText(value, key);
+    else settings[key] = valueOfText(value);
   }
   if (path === undefined) throw bad(text, 'there is no path=');
   return { path, nodes, noSubdir, settings: checkMemcgSettings(settings, `memcg ${path}`) };
@@ -96,7 +96,7 @@ function parseNodes(text: string, value: string): number[] {
 }
 
 function parseFlag(text: string, key: string, value: string): boolean {
-  const flag = valueOfText(value, 'disabled');
+  const flag = flagOf(valueOfText(value));
   if (typeof flag !== 'boolean')
     throw bad(text, `${key} takes true or false (or 1 or 0), not ${JSON.stringify(value)}`);
   return flag;

@@ -99,7 +99,7 @@ function keyFiles<Settings extends MemcgSettings | CompactSettings>(
     name: key,
     mode: 0o644,
     render: (engine) => `${textOfValue(settingsOf(engine)[key] as boolean | number)}\n`,
-    apply: (engine, text) => change(engine, { [key]: valueOfText(strip(text), key) }),
+    apply: (engine, text) => change(engine, { [key]: valueOfText(strip(text)) }),
   }));
 }
 

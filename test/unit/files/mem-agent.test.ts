@@ -88,7 +88,7 @@ void t.test('settings: all keys as JSON; a change is taken whole or not at all',
     ['{"period_secs":60,"swappiness_max":300}', /swappiness_max takes a whole number from 0 to 200, not 300/],
     ['{"period_secs":60,"periods":1}', /no setting periods: it has disabled, swap/],
     ['{"period_secs":"60"}', /period_secs takes/],
-    ['{"swap":1}', /swap takes true or false/],
+    ['{"swap":2}', /swap takes true or false \(or 1 or 0\), not 2/],
     ['[1]', /JSON object/],
     ['period_secs=60', /takes JSON/],
   ] as const)
