@@ -78,7 +78,7 @@ void t.test('check-config: exit code 2, and line and column of each mistake', as
           line,
         )?.[1],
     ),
-    ['1:14', '2:1', '5:5', '7:14', '9:7'].map((place) => `${file}:${place}`),
+    ['1:14', '2:1', '5:18', '7:29', '9:7'].map((place) => `${file}:${place}`),
     stderr,
   );
   t.match(await run(coldpgs, 'check-config', '/nowhere.yaml'), { status: 2, stderr: /\/nowhere\.yaml cannot be read/ });
