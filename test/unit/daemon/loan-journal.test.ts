@@ -1,6 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -229,14 +238,15 @@ void t.test('the guardian', async (t) => {
     async (t) => {
       const { child, state, files } = await borrow(t, ['refuses', 'busy', 'other']);
       const [refuses = '', busy = '', other = ''] = files;
-      for (const file of [busy, refuses]) {
-        rmSync(file);
-        mkdirSync(file);
-      }
+      rmSync(refuses);
+      mkdirSync(refuses);
+      rmSync(busy);
+      symlinkSync(refuses, busy);
       child.kill('SIGKILL');
       t.ok(await eventually(() => readdirSync(state).some((name) => name.endsWith('.settled'))), 'it is at work');
-      rmdirSync(busy);
-      writeFileSync(busy, 'borrowed');
+      // In one step: a file that is not there for a moment is taken for one that has gone.
+      writeFileSync(`${busy}.new`, 'borrowed');
+      renameSync(`${busy}.new`, busy);
       t.ok(await eventually(() => valuesOf([busy, other]).join() === 'max,max'), valuesOf([busy, other]).join());
       t.ok(await eventually(() => readdirSync(state).join() === 'daemon'), 'and it ends');
       t.ok(existsSync(refuses));
