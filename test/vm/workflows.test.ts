@@ -92,7 +92,11 @@ void describe('reclaim-older-than 1', () => {
     await readIn(younger.memcg, younger.dataFile);
     const youngMs = performance.now();
     const gone = async (): Promise<boolean> => {
-      const { status, stdout, stderr } = await run(daemon, 'reclaim-older-than', `1 ${older.memcg.path} ${younger.memcg.path}`);
+      const { status, stdout, stderr } = await run(
+        daemon,
+        'reclaim-older-than',
+        `1 ${older.memcg.path} ${younger.memcg.path}`,
+      );
       assert.equal(status, 0);
       if (performance.now() - startMs < 60_000)
         assertNear('page cache that is not old enough', older.memcg.pageCacheBytes(), 32 * mib, 0.05);
