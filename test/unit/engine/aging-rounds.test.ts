@@ -1,13 +1,11 @@
 import t from 'tap';
 import { earlyAgings } from '../../../src/engine/coldness.js';
 import { type Log, silentLog } from '../../../src/log.js';
+import { type RoundsSeen, roundsSeen } from './rounds-seen.js';
 import { periodMs, type World, world, type WorldOptions } from './world.js';
 
-interface Watched {
+interface Watched extends RoundsSeen {
   readonly it: World;
-  /** Seconds at which memcgs were listed, and at which `/test` was aged. */
-  readonly looks: number[];
-  readonly agings: number[];
   readonly said: string[];
 }
 
@@ -20,18 +18,7 @@ async function watched(options: WorldOptions = {}): Promise<Watched> {
       void said.push(`${level}: ${sentence}`);
   const log: Log = { ...silentLog, info: say('info'), warn: say('warn'), error: say('error') };
   const it = await world({ log, ...options, settings: { scanPeriodMs: 0, ...options.settings } });
-  const looks: number[] = [];
-  const agings: number[] = [];
-  const seconds = (): number => Math.round(it.clock.nowMs() / 1000);
-  const { lruGen } = it.machine.kernel;
-  const read = lruGen.read.bind(lruGen);
-  lruGen.read = () => {
-    looks.push(seconds());
-    return read();
-  };
-  it.machine.hooks.beforeAging = ({ path }) => {
-    if (path === '/test') agings.push(seconds());
-  };
+  const { looks, agings } = roundsSeen(it);
   it.machine.anon('/test', { mib: 1, touchedEveryMs: 500 });
   it.engine.setScanPeriod(periodMs / 1000);
   await it.clock.advance(0);

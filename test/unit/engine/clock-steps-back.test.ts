@@ -1,17 +1,15 @@
 import t from 'tap';
 import type { IdleStats } from '../../../src/engine/idle-stats.js';
 import type { PageSet } from '../../../src/kernel/simulated/page-set.js';
+import { type RoundsSeen, roundsSeen } from './rounds-seen.js';
 import { pages, periodMs, type World, world } from './world.js';
 
-interface Stepping {
+interface Stepping extends RoundsSeen {
   readonly it: World;
   /** What `/test` has. */
   readonly busy: PageSet;
   /** Moves the engine's clock back, and no other. */
   readonly stepBack: (ms: number) => void;
-  /** On the machine's clock, in seconds. */
-  readonly looks: number[];
-  readonly agings: number[];
 }
 
 /** A world whose `/test` uses a MiB all the time. */
@@ -23,18 +21,7 @@ async function stepping(): Promise<Stepping> {
       sleep: (ms, signal) => clock.sleep(ms, signal),
     }),
   });
-  const looks: number[] = [];
-  const agings: number[] = [];
-  const seconds = (): number => Math.round(it.clock.nowMs() / 1000);
-  const { lruGen } = it.machine.kernel;
-  const read = lruGen.read.bind(lruGen);
-  lruGen.read = () => {
-    looks.push(seconds());
-    return read();
-  };
-  it.machine.hooks.beforeAging = ({ path }) => {
-    if (path === '/test') agings.push(seconds());
-  };
+  const { looks, agings } = roundsSeen(it);
   const busy = it.machine.anon('/test', { mib: 1, touchedEveryMs: 500 });
   return { it, busy, looks, agings, stepBack: (ms) => (behindMs += ms) };
 }
